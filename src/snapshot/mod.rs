@@ -1,0 +1,3 @@
+//! What runs: the compiled, immutable snapshot.
+pub mod compile;
+pub mod live;
