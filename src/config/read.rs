@@ -105,6 +105,20 @@ impl Written {
     }
 }
 
+/// Reads a document of another kind in the same way.
+pub(crate) fn read_toml<T>(name: &str, text: &str) -> Result<T, Report>
+where
+    T: serde::de::DeserializeOwned + Default,
+{
+    let report = |diagnostics| Report::new(Source::new(name, text), diagnostics);
+    document::parse(text).map_err(report)?;
+    let read = document::read::<T>(|| document::parse(text).unwrap_or_default());
+    match read.diagnostics.is_empty() {
+        true => Ok(read.value),
+        false => Err(report(read.diagnostics)),
+    }
+}
+
 /// `key[2]` of `key[2].sha256`.
 fn section_of(path: &str) -> &str {
     path.split('.').next().unwrap_or_default()
