@@ -123,15 +123,19 @@ impl<P> Session<P> {
         Poll::Pending
     }
 
-    /// Notes that bytes have moved, and that none wait.
+    /// Notes that bytes have moved.
     pub fn moved(&self) {
         self.entry.moved.set(true);
-        self.entry.blocked.set(false);
     }
 
-    /// Notes that bytes wait for a peer that does not take them, until some move again.
+    /// Notes that bytes wait for a peer that does not take them.
     pub fn blocked(&self) {
         self.entry.blocked.set(true);
+    }
+
+    /// Notes that no bytes wait.
+    pub fn unblocked(&self) {
+        self.entry.blocked.set(false);
     }
 }
 
