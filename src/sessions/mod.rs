@@ -21,19 +21,8 @@ use std::time::Duration;
 
 use self::registry::{Judge, Registry};
 use self::session::Entry;
+use crate::auth::Ending;
 use crate::clock::Timestamp;
-
-/// What a look at a proof says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Judgement {
-    /// Still good, and until then.
-    Keep {
-        /// When the credential expires now; it may have been moved.
-        until: Option<Timestamp>,
-    },
-    /// No longer good.
-    End(EndReason),
-}
 
 /// How long a session may do nothing; `None` is for ever.
 #[derive(Clone, Copy, Debug, Default)]
@@ -144,14 +133,14 @@ impl<P> Sessions<P> {
         }
     }
 
-    /// Judges every session again by a new generation.
+    /// Judges every session again by a new generation: when it ends by now, or why at once.
     ///
-    /// From the call on, what registers under an older generation is judged by `judge` too. Works
+    /// From its start on, what registers under an older generation is judged by `judge` too. Works
     /// in batches and lets other tasks run in between; returns early when a newer generation comes.
     pub async fn review(
         &self,
         generation: u64,
-        judge: impl Fn(&P, Timestamp) -> Judgement + 'static,
+        judge: impl Fn(&P, Timestamp) -> Result<Option<Timestamp>, Ending> + 'static,
         now: Timestamp,
     ) {
         let judge: Judge<P> = Rc::new(judge);
@@ -216,14 +205,14 @@ mod tests {
         }
     }
 
-    fn revoke_all(_: &&str, _: Timestamp) -> Judgement {
-        Judgement::End(EndReason::Revoked)
+    fn revoke_all(_: &&str, _: Timestamp) -> Result<Option<Timestamp>, Ending> {
+        Err(Ending::Revoked)
     }
 
-    fn keep_bob(user: &&str, _: Timestamp) -> Judgement {
+    fn keep_bob(user: &&str, _: Timestamp) -> Result<Option<Timestamp>, Ending> {
         match *user {
-            "bob" => Judgement::Keep { until: None },
-            _ => Judgement::End(EndReason::Revoked),
+            "bob" => Ok(None),
+            _ => Err(Ending::Revoked),
         }
     }
 
@@ -315,7 +304,7 @@ mod tests {
         // Its first batch is judged; then a newer generation takes alice back.
         let first = older.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         assert!(first.is_pending());
-        let keep = |_: &&str, _| Judgement::Keep { until: None };
+        let keep = |_: &&str, _| Ok(None);
         sessions.review(3, keep, NOON).await;
         older.await;
         sessions.review(2, revoke_all, NOON).await;
@@ -331,9 +320,7 @@ mod tests {
         let sessions = Sessions::new();
         let alice = sessions.register("alice", Some(after(1000)), 1, NOON);
         let bob = sessions.register("bob", None, 1, NOON);
-        let later = |_: &&str, _| Judgement::Keep {
-            until: Some(after(2000)),
-        };
+        let later = |_: &&str, _| Ok(Some(after(2000)));
         sessions.review(2, later, NOON).await;
         sessions.expire(after(1999));
         assert_eq!((ended(&alice), ended(&bob)), (None, None));

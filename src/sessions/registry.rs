@@ -4,14 +4,14 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::Judgement;
 use super::session::Entry;
+use crate::auth::Ending;
 use crate::clock::Timestamp;
 
 /// How many sessions are judged before other tasks get their turn.
 pub(super) const BATCH: usize = 128;
 
-pub(super) type Judge<P> = Rc<dyn Fn(&P, Timestamp) -> Judgement>;
+pub(super) type Judge<P> = Rc<dyn Fn(&P, Timestamp) -> Result<Option<Timestamp>, Ending>>;
 
 /// What [`Sessions`] and every [`Session`] of it share.
 ///
@@ -69,8 +69,8 @@ impl<P> Registry<P> {
         }
         entry.judged.set(generation);
         match judge(&entry.proof, now) {
-            Judgement::Keep { until } => self.reschedule(id, entry, until),
-            Judgement::End(reason) => entry.end(reason),
+            Ok(until) => self.reschedule(id, entry, until),
+            Err(ending) => entry.end(ending.into()),
         }
     }
 

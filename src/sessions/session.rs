@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use super::registry::Registry;
+use crate::auth::Ending;
 use crate::clock::Timestamp;
 
 /// Why a session of ours has to end.
@@ -20,6 +21,15 @@ pub enum EndReason {
     Idle,
     /// A peer has stopped reading.
     Stalled,
+}
+
+impl From<Ending> for EndReason {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Expired => Self::Expired,
+            Ending::Revoked => Self::Revoked,
+        }
+    }
 }
 
 impl EndReason {

@@ -109,8 +109,8 @@ async fn a_revoked_session_closes_with_4403_and_the_others_live_on() {
     } = rig();
     let other = sessions.register("bob", None, 1, NOON);
     let keep_bob = |user: &&str, _| match *user {
-        "bob" => Judgement::Keep { until: None },
-        _ => Judgement::End(EndReason::Revoked),
+        "bob" => Ok(None),
+        _ => Err(Ending::Revoked),
     };
     let script = async {
         sessions.review(2, keep_bob, NOON).await;

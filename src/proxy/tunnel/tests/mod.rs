@@ -15,9 +15,10 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, frame::cod
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::*;
+use crate::auth::Ending;
 use crate::clock::Timestamp;
 use crate::proxy::frames::{FrameTracker, close_frame};
-use crate::sessions::{Judgement, Sessions};
+use crate::sessions::Sessions;
 
 const NOON: Timestamp = Timestamp::from_secs(1_800_000_000);
 const LIMIT: u64 = 16 << 20;
