@@ -3,6 +3,7 @@
 mod carrying;
 mod closing;
 mod ends;
+mod tls;
 
 use std::task::Waker;
 
@@ -65,25 +66,32 @@ fn rig() -> Rig {
 
 type TcpTunnel = Tunnel<TcpStream, TcpStream, &'static str>;
 
-/// A tunnel between real sockets, and the other ends of them.
-async fn over_tcp() -> (TcpTunnel, TcpStream, TcpStream, Sessions<&'static str>) {
+/// Two ends of one loopback connection.
+async fn connected() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let mut ends = Vec::new();
-    for _ in 0..2 {
-        let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
-        ends.push((
-            near.unwrap(),
-            Side {
-                stream: far.unwrap().0,
-                read: Bytes::new(),
-            },
-        ));
-    }
-    let [(client, client_side), (backend, backend_side)] = ends.try_into().unwrap();
+    let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
+    (near.unwrap(), far.unwrap().0)
+}
+
+/// A tunnel between real sockets, and the other ends of them.
+async fn over_tcp() -> (TcpTunnel, TcpStream, TcpStream, Sessions<&'static str>) {
+    let (client, client_side) = connected().await;
+    let (backend, backend_side) = connected().await;
     let sessions = Sessions::new();
-    let session = sessions.register("alice", None, 1, NOON);
-    let tunnel = Tunnel::new(client_side, backend_side, session, LIMIT, Scratch::new());
+    let tunnel = Tunnel::new(
+        Side {
+            stream: client_side,
+            read: Bytes::new(),
+        },
+        Side {
+            stream: backend_side,
+            read: Bytes::new(),
+        },
+        sessions.register("alice", None, 1, NOON),
+        LIMIT,
+        Scratch::new(),
+    );
     (tunnel, client, backend, sessions)
 }
 
