@@ -49,6 +49,7 @@ pub use route::{Access, EncodedSlash, Route};
 pub use secret_source::{InlineSecret, SecretSource, TooManySources};
 pub use telemetry::{Format, Level, Log, Telemetry};
 pub use tls::{Also, Tls};
+pub(crate) use units::FromText;
 pub use units::{OrOff, Period, Rate, Size, UnitError};
 pub use websocket::WebSocket;
 

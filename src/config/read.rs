@@ -184,6 +184,24 @@ level = 'inof'
     }
 
     #[test]
+    fn an_unknown_section_is_an_error_whatever_it_holds() {
+        assert_eq!(
+            messages("bakend = []\n"),
+            ["doorward.toml:1:1: unknown key `bakend`"]
+        );
+        assert_eq!(
+            messages("[bakend]\n"),
+            ["doorward.toml:1:2: unknown key `bakend`"]
+        );
+        assert_eq!(
+            messages("bakend = ['x', 'y']\n"),
+            ["doorward.toml:1:1: unknown key `bakend`"]
+        );
+        let twice = messages("[[keys]]\n[[keys]]\n");
+        assert!(twice[0].contains("unknown key `keys`"), "{twice:?}");
+    }
+
+    #[test]
     fn key_paths_count_the_elements_of_the_file() {
         let report = read("[[key]]\nid='a'\n[[key]]\nid='b'\nsha256=1\n").report([]);
         assert_eq!(report.diagnostics()[0].at, "key[1].sha256");

@@ -6,13 +6,14 @@
 
 mod embedded;
 
+use std::marker::PhantomData;
 use std::str::FromStr;
 
 use http::HeaderName;
 use serde::{Deserialize, Deserializer};
 
 use crate::auth::Carrier;
-use crate::config::{Report, Route};
+use crate::config::{FromText, Report, Route};
 
 /// One kind of backend.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -181,8 +182,7 @@ impl FromStr for CarrierName {
 
 impl<'de> Deserialize<'de> for CarrierName {
     fn deserialize<D: Deserializer<'de>>(text: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(text)?;
-        text.parse().map_err(serde::de::Error::custom)
+        text.deserialize_str(FromText(PhantomData))
     }
 }
 
@@ -198,7 +198,7 @@ mod tests {
             error.contains("mine.toml:2:1: unknown key `base`"),
             "{error}"
         );
-        assert!(error.contains("mine.toml:4:8: not a carrier"), "{error}");
+        assert!(error.contains("mine.toml:4:9: not a carrier"), "{error}");
     }
 
     #[test]
