@@ -6,15 +6,24 @@
 
 mod backend;
 mod cors;
+mod diagnostic;
+mod document;
+mod environment;
+mod environment_alone;
 mod issuer;
 mod key;
 mod key_file;
 mod limits;
 mod listen;
+mod mask;
 mod one_or_many;
+mod read;
 mod references;
+mod render;
 mod route;
 mod secret_source;
+mod source;
+mod suggest;
 mod telemetry;
 mod tls;
 mod units;
@@ -25,17 +34,22 @@ use serde::Deserialize;
 
 pub use backend::{Backend, BackendUrl, BackendUrlError, HostPort, ProfileName, ProfileNameError};
 pub use cors::Cors;
+pub use diagnostic::{Diagnostic, Report, Severity};
+pub use environment::Environment;
 pub use issuer::{Algorithm, Issuer};
-pub use key::{Digest, Expiry, Key, KeyTransport, KeysFile, NotADigest};
+pub use key::{Digest, Expiry, InvalidDigest, Key, KeyTransport, KeysFile};
 pub use key_file::{KeyFile, KeyFileError};
 pub use limits::Limits;
 pub use listen::{Address, AddressError, Listen, Network, Workers};
 pub use one_or_many::OneOrMany;
+pub use read::Written;
+pub(crate) use read::read_toml;
 pub use references::{Reference, ReferenceKind};
 pub use route::{Access, EncodedSlash, Route};
 pub use secret_source::{InlineSecret, SecretSource, TooManySources};
 pub use telemetry::{Format, Level, Log, Telemetry};
 pub use tls::{Also, Tls};
+pub(crate) use units::FromText;
 pub use units::{OrOff, Period, Rate, Size, UnitError};
 pub use websocket::WebSocket;
 
