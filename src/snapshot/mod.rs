@@ -16,11 +16,9 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use ipnet::IpNet;
 use rustls::pki_types::ServerName;
 
+pub use self::live::Generation;
 use crate::auth::Gate;
-
-/// The number of a published snapshot; it grows by one with each publication.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Generation(pub u64);
+use crate::telemetry::LogFormat;
 
 /// Everything a worker needs to serve requests, immutable once published.
 #[derive(Debug)]
@@ -48,6 +46,8 @@ pub struct Snapshot {
     /// Public host names, lower case and without port; `*.` first stands for one label. Empty:
     /// any host. The gate checks requests; the plain HTTP redirect checks with this list.
     pub hosts: Vec<String>,
+    /// The form of the access log.
+    pub log_format: LogFormat,
 }
 
 impl Snapshot {
