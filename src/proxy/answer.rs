@@ -24,14 +24,12 @@ pub enum Truncated {
 }
 
 /// A body, and the record that is written when it is over.
-#[derive(Debug)]
 pub(super) struct AnswerBody {
     content: Content,
     /// None for a `101`: the record is the tunnel's.
     exchange: Option<Box<Exchange>>,
 }
 
-#[derive(Debug)]
 enum Content {
     /// Nothing, or nothing more.
     None,
@@ -41,7 +39,6 @@ enum Content {
     Relayed(Relayed),
 }
 
-#[derive(Debug)]
 struct Relayed {
     incoming: Incoming,
     lease: Lease,

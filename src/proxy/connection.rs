@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use http::HeaderValue;
@@ -167,11 +167,53 @@ async fn serve_http1(
         async move {
             match purpose {
                 Purpose::Gate => handler::handle(client, request).await,
-                Purpose::Redirect { https_port } => redirect::handle(client, &request, https_port),
+                Purpose::Redirect { https_port } => redirect::handle(&client, request, https_port),
             }
         }
     });
-    let mut connection = pin!(http1(&limits).serve_connection(TokioIo::new(stream), service));
+    let mut connection = http1(&limits).serve_connection(TokioIo::new(stream), service);
+    let close = http1::Connection::graceful_shutdown;
+    if !supervise(&client, Pin::new(&mut connection), close, Protocol::Http1, &limits).await {
+        return;
+    }
+    let Some((opened, exchange)) = client.opened.take() else { return };
+    let parts = connection.into_parts();
+    let side = Side { stream: parts.io.into_inner(), read: parts.read_buf };
+    tokio::task::spawn_local(upgrade::carry(Rc::clone(&client), side, opened, exchange));
+}
+
+async fn serve_http2(client: Rc<Client>, stream: ClientStream, snapshot: &Snapshot) {
+    let limits = snapshot.limits;
+    client.protocol.set("h2");
+    let service = service_fn(|request| handler::handle(Rc::clone(&client), request));
+    let connection = http2(&limits).serve_connection(TokioIo::new(stream), service);
+    let close = http2::Connection::graceful_shutdown;
+    supervise(&client, pin!(connection), close, Protocol::Http2, &limits).await;
+}
+
+/// Runs a connection until it ends, is overdue, or was told to close and has. Whether it ended
+/// well.
+async fn supervise<C: Future<Output = hyper::Result<()>>>(
+    client: &Client,
+    mut connection: Pin<&mut C>,
+    close: fn(Pin<&mut C>),
+    protocol: Protocol,
+    limits: &Limits,
+) -> bool {
+    let (mut told, mut lapse) = (false, Lapse::default());
+    poll_fn(|cx| {
+        client.activity.remember(cx);
+        if !told && client.may_close() {
+            told = true;
+            close(connection.as_mut());
+        }
+        if let Poll::Ready(result) = connection.as_mut().poll(cx) {
+            return Poll::Ready(result.is_ok());
+        }
+        // An HTTP/2 connection would wait for a client that has nothing more to ask.
+        client.activity.poll_overdue(cx, &mut lapse, protocol, limits).map(|()| false)
+    })
+    .await
 }
 
 fn http1(limits: &Limits) -> http1::Builder {
@@ -181,8 +223,7 @@ fn http1(limits: &Limits) -> http1::Builder {
         // The connection keeps its own time, see `activity`.
         .header_read_timeout(None)
         .max_header_size(limits.header_size)
-        .max_buf_size(MAX_BUFFER.max(limits.header_size))
-        .pipeline_flush(true);
+        .max_buf_size(MAX_BUFFER.max(limits.header_size));
     if limits.header_count != HYPER_MAX_HEADERS {
         builder.max_headers(limits.header_count);
     }
@@ -191,3 +232,28 @@ fn http1(limits: &Limits) -> http1::Builder {
 
 /// hyper's own limit, for which alone it needs no allocation a request.
 const HYPER_MAX_HEADERS: usize = 100;
+
+fn http2(limits: &Limits) -> http2::Builder<LocalExecutor> {
+    let mut builder = http2::Builder::new(LocalExecutor);
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.h2_streams)
+        .max_header_list_size(u32::try_from(limits.header_size).unwrap_or(u32::MAX))
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(MAX_BUFFER)
+        .max_pending_accept_reset_streams(MAX_RESET_STREAMS)
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT);
+    builder
+}
+
+/// Runs the streams of an HTTP/2 connection on the worker's own thread.
+#[derive(Clone, Copy, Debug)]
+struct LocalExecutor;
+
+impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for LocalExecutor {
+    fn execute(&self, stream: F) {
+        tokio::task::spawn_local(stream);
+    }
+}

@@ -119,7 +119,7 @@ impl Exchange {
         let duration = self.elapsed();
         worker.metrics.request(self.status, duration);
         let identity = self.identity();
-        let mut name = worker.scratch.borrow_mut();
+        let mut name = worker.name_buffer.borrow_mut();
         name.clear();
         if let Some(identity) = identity {
             let _ = write!(name, "{}", identity.credential());

@@ -120,7 +120,7 @@ pub(super) async fn carry(
     let Opened { backend, session, max_message, slot } = opened;
     let worker = &client.worker;
     worker.metrics.tunnel_opened();
-    let end = Tunnel::new(side, backend, session, max_message, worker.scratch_pad.clone()).await;
+    let end = Tunnel::new(side, backend, session, max_message, worker.tunnel_buffer.clone()).await;
     worker.metrics.tunnel_closed(end.code);
     exchange.sent = end.sent;
     exchange.received = end.received;

@@ -6,6 +6,7 @@
 
 pub mod compile;
 pub mod live;
+mod materials;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -19,6 +20,8 @@ use rustls::pki_types::ServerName;
 pub use self::live::Generation;
 use crate::auth::Gate;
 use crate::telemetry::LogFormat;
+
+pub use materials::{Material, Materials};
 
 /// Everything a worker needs to serve requests, immutable once published.
 #[derive(Debug)]
