@@ -59,7 +59,7 @@ fn location(
         return None;
     }
     let host = authority.host();
-    if !snapshot.serves_host(host.trim_matches(['[', ']'])) {
+    if !snapshot.gate.hosts.allow(host.trim_matches(['[', ']'])) {
         return None;
     }
     let path = target.path_and_query().map_or("/", |path| path.as_str());
