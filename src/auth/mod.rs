@@ -1,1 +1,293 @@
-//! (being built)
+//! The gate: decides about a request head, purely. No `await`, no I/O, no clock, no lock.
+//!
+//! Order: match the rule, verify, authorize, rewrite. Each step hands on a proof that only it can
+//! make ([`Identity`], [`Permit`], [`Admitted`]), so that no path to the backend skips one.
+
+mod authority;
+mod cookies;
+mod credential;
+mod denial;
+mod extract;
+mod handshake;
+mod origin;
+mod path;
+mod permission;
+mod policy;
+mod proof;
+mod protected;
+mod query;
+mod rewrite;
+mod subject;
+mod verify;
+
+use std::sync::Arc;
+
+use http::{Method, request::Parts};
+
+pub use authority::{HostPattern, Hosts};
+pub use credential::Carrier;
+pub use denial::{Denial, Denied};
+pub use extract::Extraction;
+pub use handshake::Transport;
+pub use origin::Origins;
+pub use path::{EncodedSlash, PathError, RequestPath};
+pub use permission::{InvalidPermission, Permission, Permissions};
+pub use policy::{Access, EncodedSlashes, InvalidPattern, Methods, Pattern, Permit, Policy, Rule};
+pub use proof::{Ending, Proof};
+pub use protected::Protected;
+pub use rewrite::{Placement, Rewrite, UpstreamCredential};
+pub use subject::{InvalidGlob, InvalidUserId, UserGlob, UserId};
+pub use verify::{
+    Algorithm, Audience, CredentialId, Identity, InvalidTemplate, IssuerSettings, JwtVerifier,
+    KeyDigest, KeyFingerprint, KeyId, KeySet, KeySetError, KeySettings, KeyTable, KeyTableBuilder,
+    Memo, Rejection, Reserved, SpeaksFor, TableConflict, Transports, UserTemplate, Verifiers,
+};
+
+use crate::clock::Timestamp;
+
+/// The decision point.
+#[derive(Debug)]
+pub struct Gate {
+    /// Authorities that requests may be addressed to.
+    pub hosts: Hosts,
+    /// Origins that may open a WebSocket from a browser.
+    pub origins: Origins,
+    /// Where credentials are carried.
+    pub extraction: Extraction,
+    /// Who can vouch for them.
+    pub verifiers: Verifiers,
+    /// Who may do what.
+    pub policy: Policy,
+    /// What the backend is shown.
+    pub rewrite: Rewrite,
+}
+
+/// What the gate says of a request.
+#[derive(Debug)]
+pub enum Decision {
+    /// It may pass, in this form.
+    Admit(Admitted),
+    /// It may not.
+    Deny(Denied),
+}
+
+/// A request head that may be sent to the backend; only [`Gate::admit`] makes one.
+#[derive(Debug)]
+pub struct Admitted {
+    head: Parts,
+    admission: Admission,
+}
+
+/// What is remembered of an admitted request beside its head.
+#[derive(Debug, Clone)]
+pub struct Admission {
+    transport: Transport,
+    rule: Arc<str>,
+    identity: Option<Identity>,
+    authority: Box<str>,
+    method: Method,
+    path: Arc<str>,
+}
+
+impl Gate {
+    /// Decides about one request head.
+    #[must_use]
+    pub fn admit(&self, mut head: Parts, memo: &mut Memo, now: Timestamp) -> Decision {
+        let mut denied = Denied::default();
+        match self.decide(&mut head, memo, now, &mut denied) {
+            Ok(admission) => Decision::Admit(Admitted { head, admission }),
+            Err(denial) => Decision::Deny(denied.because(denial)),
+        }
+    }
+
+    fn decide(
+        &self,
+        head: &mut Parts,
+        memo: &mut Memo,
+        now: Timestamp,
+        denied: &mut Denied,
+    ) -> Result<Admission, Denial> {
+        check_method(&head.method)?;
+        let authority: Box<str> = authority::of(head)?.into();
+        let host = authority::split(&authority).map_or("", |(host, _)| host);
+        if !self.hosts.allow(host) {
+            return Err(Denial::WrongHost);
+        }
+        check_framing(head)?;
+        let uri = head.uri.clone();
+        let path = RequestPath::parse(uri.path())?;
+        check_query(uri.query())?;
+        denied.transport = handshake::transport(head)?;
+        let transport = denied.transport;
+
+        let rule = self.policy.rule(&head.method, &path)?;
+        denied.rule = rule.map(|rule| Arc::clone(&rule.name));
+        if transport == Transport::WebSocket {
+            self.origins.check(head, &self.hosts)?;
+        }
+        let identity = match self.extraction.find(head, transport)? {
+            Some(credential) => {
+                let assertion = self.rewrite.assertion(head, &path, transport);
+                Some(
+                    self.verifiers
+                        .verify(&credential, &assertion, transport, memo, now)?,
+                )
+            }
+            None => None,
+        };
+        let Some(rule) = rule else {
+            denied.identity = identity;
+            let known = denied.identity.is_some();
+            return Err(if known {
+                Denial::Forbidden
+            } else {
+                Denial::NoCredential
+            });
+        };
+        let permit = rule
+            .authorize(identity, &path, || Identity::visitor(UserId::visitor()))
+            .map_err(|(denial, identity)| {
+                denied.identity = identity;
+                denial
+            })?;
+        let (rule, identity) = permit.into_parts();
+        let user = identity.as_ref().map(Identity::user);
+        self.rewrite.apply(user, transport, head)?;
+        let (method, path) = (head.method.clone(), path.raw().into());
+        Ok(Admission {
+            transport,
+            rule,
+            identity,
+            authority,
+            method,
+            path,
+        })
+    }
+
+    /// Judges again what a tunnel or a long response was admitted for; `None` while it may live on.
+    #[must_use]
+    pub fn review(&self, proof: &Proof, now: Timestamp) -> Option<Ending> {
+        let path = RequestPath::parse(proof.path()).ok()?;
+        let Ok(Some(rule)) = self.policy.rule(proof.method(), &path) else {
+            return Some(Ending::Revoked);
+        };
+        let Some(earlier) = proof.identity() else {
+            let open = rule.access == Access::Open;
+            return (!open).then_some(Ending::Revoked);
+        };
+        let identity = match self.verifiers.renew(earlier, now) {
+            Ok(identity) => identity,
+            Err(Rejection::Expired) => return Some(Ending::Expired),
+            Err(_) => return Some(Ending::Revoked),
+        };
+        if self
+            .verifiers
+            .transport_changed(&identity, proof.transport())
+        {
+            return Some(Ending::Revoked);
+        }
+        match rule.authorize(Some(identity), &path, || earlier.clone()) {
+            Ok(_) => None,
+            Err(_) => Some(Ending::Revoked),
+        }
+    }
+}
+
+impl Admitted {
+    /// The head in the form for the backend (origin-form target; no `Host`, connection, framing or
+    /// forwarding headers: the proxy adds its own) and what is remembered of the admission.
+    #[must_use]
+    pub fn into_parts(self) -> (Parts, Admission) {
+        (self.head, self.admission)
+    }
+
+    /// What is remembered of the admission.
+    #[must_use]
+    pub fn admission(&self) -> &Admission {
+        &self.admission
+    }
+
+    /// The head in the form for the backend.
+    #[must_use]
+    pub fn head(&self) -> &Parts {
+        &self.head
+    }
+}
+
+impl Admission {
+    /// How the request talks.
+    #[must_use]
+    pub fn transport(&self) -> Transport {
+        self.transport
+    }
+
+    /// The rule that let it pass.
+    #[must_use]
+    pub fn rule(&self) -> &str {
+        &self.rule
+    }
+
+    /// The verified caller; none on open rules.
+    #[must_use]
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
+    }
+
+    /// The authority the client addressed, as it wrote it.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// When the credential ends, if it does.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Timestamp> {
+        self.identity.as_ref().and_then(Identity::expires)
+    }
+
+    /// What a tunnel or a long response remembers, to be judged again.
+    #[must_use]
+    pub fn proof(&self) -> Proof {
+        Proof::new(
+            self.method.clone(),
+            Arc::clone(&self.path),
+            self.transport,
+            self.identity.clone(),
+        )
+    }
+}
+
+/// CONNECT and TRACE are nobody's here (RFC 9110 §9.3.6, §9.3.8).
+fn check_method(method: &Method) -> Result<(), Denial> {
+    match *method {
+        Method::CONNECT | Method::TRACE => Err(Denial::MethodNotAllowed),
+        _ => Ok(()),
+    }
+}
+
+/// What frames the message must be said in one way (RFC 9112 §6).
+fn check_framing(head: &Parts) -> Result<(), Denial> {
+    let mut codings = head.headers.get_all(http::header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => {}
+        (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => {}
+        _ => return Err(Denial::Malformed("transfer coding other than chunked")),
+    }
+    let mut expectations = head.headers.get_all(http::header::EXPECT).iter();
+    if expectations.any(|expected| !expected.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
+        return Err(Denial::ExpectationFailed);
+    }
+    Ok(())
+}
+
+/// A query is forwarded byte for byte, so it may hold only bytes that a target may hold.
+fn check_query(query: Option<&str>) -> Result<(), Denial> {
+    let visible = |byte: u8| (0x21..=0x7e).contains(&byte);
+    match query {
+        Some(query) if !query.bytes().all(visible) => Err(Denial::Malformed("invalid query")),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

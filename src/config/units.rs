@@ -1,6 +1,7 @@
 //! Values with a unit: periods, sizes, rates, and the word `off`.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -155,11 +156,11 @@ impl<T: Copy> OrOff<T> {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for OrOff<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(OrOffVisitor(std::marker::PhantomData))
+        deserializer.deserialize_any(OrOffVisitor(PhantomData))
     }
 }
 
-struct OrOffVisitor<T>(std::marker::PhantomData<T>);
+struct OrOffVisitor<T>(PhantomData<T>);
 
 impl<'de, T: Deserialize<'de>> Visitor<'de> for OrOffVisitor<T> {
     type Value = OrOff<T>;
@@ -191,13 +192,27 @@ impl<T: JsonSchema> JsonSchema for OrOff<T> {
     }
 }
 
-/// Reads a value from its text, and describes the text in the schema.
+/// Reads a value from its text, inside the value's own deserializer, so that an error has its span.
+pub(super) struct FromText<T>(pub(super) PhantomData<T>);
+
+impl<T: FromStr<Err: fmt::Display>> Visitor<'_> for FromText<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
+}
+
+/// A value that is written as text: how it is read, and its pattern in the schema.
 macro_rules! text_value {
     ($type:ty, $pattern:literal, $example:literal) => {
         impl<'de> serde::Deserialize<'de> for $type {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
+            fn deserialize<D: serde::Deserializer<'de>>(text: D) -> Result<Self, D::Error> {
+                text.deserialize_str(super::units::FromText(std::marker::PhantomData))
             }
         }
 
@@ -207,7 +222,9 @@ macro_rules! text_value {
             }
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({ "type": "string", "pattern": $pattern, "examples": [$example] })
+                schemars::json_schema!({
+                    "type": "string", "pattern": $pattern, "examples": [$example]
+                })
             }
         }
     };

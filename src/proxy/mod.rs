@@ -1,1 +1,4 @@
-//! (being built)
+//! The data plane.
+
+pub mod frames;
+pub mod tunnel;

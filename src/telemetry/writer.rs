@@ -1,1 +1,229 @@
-//! (being built)
+//! The one way out for log lines: a thread that writes, and a queue that never blocks anybody.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Write};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What may wait for a slow reader, in bytes; beyond it, lines are dropped and counted.
+const QUEUE: usize = 4 * 1024 * 1024;
+
+/// What a batch costs in the queue besides its text.
+const BATCH_OVERHEAD: usize = 64;
+
+/// How often the writer complains of dropped lines, at most.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How long the writer waits where the descriptor does not block but is full.
+const RETRY: Duration = Duration::from_millis(10);
+
+/// Where log lines go. Clones feed the same writer.
+///
+/// Handing lines over never waits for the output: when nobody reads the output, lines are
+/// dropped once 4 MiB wait, and [`LogSink::dropped`] tells how many.
+#[derive(Clone, Debug)]
+pub struct LogSink {
+    queue: Sender<Message>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    queued_bytes: AtomicUsize,
+    dropped_lines: AtomicU64,
+}
+
+#[derive(Debug)]
+enum Message {
+    Lines(Vec<u8>),
+    Flush(SyncSender<()>),
+}
+
+impl LogSink {
+    /// Writes to the standard output, unbuffered and without its lock.
+    ///
+    /// # Errors
+    ///
+    /// When the standard output cannot be duplicated.
+    pub fn stdout() -> io::Result<Self> {
+        Ok(Self::new(File::from(
+            io::stdout().as_fd().try_clone_to_owned()?,
+        )))
+    }
+
+    /// Writes to `output` from a thread of its own, which ends with the last clone.
+    ///
+    /// Where the system refuses the thread, every line counts as dropped.
+    #[must_use]
+    pub fn new(output: impl Write + Send + 'static) -> Self {
+        let (queue, messages) = mpsc::channel();
+        let shared = Arc::new(Shared {
+            queued_bytes: AtomicUsize::new(0),
+            dropped_lines: AtomicU64::new(0),
+        });
+        let writer = Writer {
+            output,
+            shared: Arc::clone(&shared),
+            complained: None,
+        };
+        // Without a thread the receiver is gone, and every send fails and is counted.
+        let _ = thread::Builder::new()
+            .name("log".to_owned())
+            .spawn(move || writer.run(&messages));
+        Self { queue, shared }
+    }
+
+    /// Hands over whole lines, each with its newline; drops them when too much is waiting.
+    pub fn write(&self, lines: Vec<u8>) {
+        if lines.is_empty() {
+            return;
+        }
+        let cost = lines.len() + BATCH_OVERHEAD;
+        if self.shared.queued_bytes.fetch_add(cost, Ordering::Relaxed) + cost > QUEUE {
+            self.shared.queued_bytes.fetch_sub(cost, Ordering::Relaxed);
+            self.shared.drop_lines(&lines);
+        } else if let Err(mpsc::SendError(Message::Lines(lines))) =
+            self.queue.send(Message::Lines(lines))
+        {
+            self.shared.drop_lines(&lines);
+        }
+    }
+
+    /// How many lines were lost: too much was waiting, or the output broke.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.shared.dropped_lines.load(Ordering::Relaxed)
+    }
+
+    /// Waits until all that was handed over before is written, for `limit` at most.
+    ///
+    /// For the end of the process; it blocks the thread.
+    pub fn flush_blocking(&self, limit: Duration) {
+        let (done, wait) = mpsc::sync_channel(1);
+        if self.queue.send(Message::Flush(done)).is_ok() {
+            let _ = wait.recv_timeout(limit);
+        }
+    }
+}
+
+impl Shared {
+    fn drop_lines(&self, lines: &[u8]) {
+        let count = lines.split_inclusive(|byte| *byte == b'\n').count();
+        self.dropped_lines
+            .fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+}
+
+struct Writer<W> {
+    output: W,
+    shared: Arc<Shared>,
+    /// When dropped lines were last complained of, and how many there were then.
+    complained: Option<(Instant, u64)>,
+}
+
+impl<W: Write> Writer<W> {
+    fn run(mut self, messages: &Receiver<Message>) {
+        while let Ok(message) = messages.recv() {
+            match message {
+                Message::Lines(lines) => {
+                    let cost = lines.len() + BATCH_OVERHEAD;
+                    // A broken output (a closed pipe) may come back no more, but the service must
+                    // live on: its lines count as dropped.
+                    match write_all(&mut self.output, &lines) {
+                        Ok(()) => self.complain(),
+                        Err(_) => self.shared.drop_lines(&lines),
+                    }
+                    self.shared.queued_bytes.fetch_sub(cost, Ordering::Relaxed);
+                }
+                Message::Flush(done) => {
+                    let _ = self.output.flush();
+                    let _ = done.send(());
+                }
+            }
+        }
+    }
+
+    /// Says in the log that lines are missing from it.
+    fn complain(&mut self) {
+        let dropped = self.shared.dropped_lines.load(Ordering::Relaxed);
+        let (last, known) = self
+            .complained
+            .map_or((None, 0), |(at, known)| (Some(at), known));
+        if dropped > known && last.is_none_or(|last| last.elapsed() >= COMPLAINT_INTERVAL) {
+            self.complained = Some((Instant::now(), dropped));
+            tracing::warn!(
+                lines = dropped - known,
+                "log lines were dropped: nobody read them fast enough"
+            );
+        }
+    }
+}
+
+/// As [`Write::write_all`], but patient with a descriptor that someone set not to block.
+fn write_all(output: &mut impl Write, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match output.write(bytes) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(RETRY),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Read};
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn lines_come_out_in_their_order() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let sink = LogSink::new(writer);
+        sink.write(b"one\n".to_vec());
+        sink.write(b"two\n".to_vec());
+        sink.flush_blocking(PATIENCE);
+        drop(sink);
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "one\ntwo\n");
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_reads_blocks_nobody_and_loses_a_counted_number_of_lines() {
+        let (reader, writer) = io::pipe().unwrap();
+        let sink = LogSink::new(writer);
+        let line = [vec![b'x'; 1023], vec![b'\n']].concat();
+        let sent = 3 * QUEUE / line.len();
+        for _ in 0..sent {
+            sink.write(line.clone());
+        }
+        let asked = Instant::now();
+        sink.flush_blocking(Duration::from_millis(50));
+        assert!(asked.elapsed() < PATIENCE);
+        let dropped = usize::try_from(sink.dropped()).unwrap();
+        assert!(dropped > sent / 2 && dropped < sent);
+        // Once somebody reads, all that was accepted is there.
+        drop(sink);
+        assert_eq!(BufReader::new(reader).lines().count(), sent - dropped);
+    }
+
+    #[test]
+    fn a_closed_pipe_counts_its_lines_as_dropped_and_is_not_fatal() {
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        let sink = LogSink::new(writer);
+        sink.write(b"one\ntwo\n".to_vec());
+        sink.flush_blocking(PATIENCE);
+        assert_eq!(sink.dropped(), 2);
+    }
+}

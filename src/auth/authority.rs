@@ -1,0 +1,190 @@
+//! [`Hosts`]: which authorities (RFC 9110 §7.2) a request may be addressed to.
+
+use http::{header, request::Parts};
+
+use super::Denial;
+
+/// The host allow-list; whatever it doesn't name is answered 421.
+#[derive(Clone, Debug, Default)]
+pub struct Hosts(Vec<HostPattern>);
+
+/// One allowed host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostPattern {
+    /// This name or address, on any port; lower-case, IPv6 without brackets.
+    Exact(Box<str>),
+    /// One label before this suffix (`*.example.com` is held as `.example.com`).
+    Wildcard(Box<str>),
+    /// Any host; the operator has to say so.
+    Any,
+}
+
+impl HostPattern {
+    /// Parses `chat.example`, `*.example.com`, `[::1]`, `::1` or `*`.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let text = text.to_ascii_lowercase();
+        match text.strip_prefix('*') {
+            Some("") => Self::Any,
+            Some(suffix) => Self::Wildcard(suffix.into()),
+            None => Self::Exact(text.trim_start_matches('[').trim_end_matches(']').into()),
+        }
+    }
+
+    fn matches(&self, host: &str) -> bool {
+        match self {
+            Self::Exact(exact) => exact.eq_ignore_ascii_case(host),
+            Self::Wildcard(suffix) => host.split_once('.').is_some_and(|(label, _)| {
+                !label.is_empty()
+                    && host
+                        .get(label.len()..)
+                        .is_some_and(|rest| rest.eq_ignore_ascii_case(suffix))
+            }),
+            Self::Any => true,
+        }
+    }
+}
+
+impl Hosts {
+    /// An allow-list of these patterns; of none, it allows nothing.
+    #[must_use]
+    pub fn new(patterns: Vec<HostPattern>) -> Self {
+        Self(patterns)
+    }
+
+    /// Whether the list names this host itself, not merely any.
+    pub(super) fn allow_by_name(&self, host: &str) -> bool {
+        self.0
+            .iter()
+            .any(|pattern| *pattern != HostPattern::Any && pattern.matches(host))
+    }
+
+    /// Whether the list names this host (no port).
+    #[must_use]
+    pub fn allow(&self, host: &str) -> bool {
+        self.0.iter().any(|pattern| pattern.matches(host))
+    }
+}
+
+/// The one authority of a request: `host[:port]` as the client wrote it.
+///
+/// # Errors
+/// `Malformed` when it is missing, repeated, not of that form, or said twice with a difference
+/// (absolute form or `:authority` against `Host`, RFC 9112 §3.2, RFC 9113 §8.3.1).
+pub(super) fn of(head: &Parts) -> Result<&str, Denial> {
+    let mut lines = head.headers.get_all(header::HOST).iter();
+    let line = lines.next();
+    if lines.next().is_some() {
+        return Err(Denial::Malformed("repeated host"));
+    }
+    let line = match line.map(http::HeaderValue::to_str) {
+        Some(Ok(line)) => Some(line),
+        Some(Err(_)) => return Err(Denial::Malformed("invalid host")),
+        None => None,
+    };
+    let authority = match (head.uri.authority(), line) {
+        (Some(target), Some(line)) if target.as_str().eq_ignore_ascii_case(line) => line,
+        (Some(_), Some(_)) => return Err(Denial::Malformed("host differs from the target")),
+        (Some(target), None) if head.version == http::Version::HTTP_2 => target.as_str(),
+        (None, Some(line)) => line,
+        (_, None) => return Err(Denial::Malformed("no host")),
+    };
+    match split(authority) {
+        Some(_) => Ok(authority),
+        None => Err(Denial::Malformed("invalid host")),
+    }
+}
+
+/// Splits `host[:port]` (RFC 3986 §3.2, without userinfo); the host comes without brackets.
+pub(super) fn split(authority: &str) -> Option<(&str, Option<u16>)> {
+    let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
+        let (address, rest) = rest.split_once(']')?;
+        address.parse::<std::net::Ipv6Addr>().ok()?;
+        match rest {
+            "" => (address, None),
+            _ => (address, Some(rest.strip_prefix(':')?)),
+        }
+    } else {
+        match authority.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (authority, None),
+        }
+    };
+    let named = host.contains(':')
+        || (!host.is_empty()
+            && host
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)));
+    let port = match port {
+        Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => Some(digits.parse().ok()?),
+        Some(_) => return None,
+        None => None,
+    };
+    named.then_some((host, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn of_hosts(uri: &str, hosts: &[&str]) -> Result<String, Denial> {
+        let mut request = Request::builder().uri(uri);
+        for host in hosts {
+            request = request.header("host", *host);
+        }
+        let (head, ()) = request.body(()).unwrap().into_parts();
+        of(&head).map(str::to_owned)
+    }
+
+    #[test]
+    fn a_request_has_exactly_one_well_formed_host() {
+        assert_eq!(
+            of_hosts("/", &["chat.example:8443"]).unwrap(),
+            "chat.example:8443"
+        );
+        assert_eq!(of_hosts("/", &["[::1]:8443"]).unwrap(), "[::1]:8443");
+        assert_eq!(
+            of_hosts("http://A.example/", &["a.example"]).unwrap(),
+            "a.example"
+        );
+        for (uri, hosts) in [
+            ("/", &[][..]),
+            ("/", &["a", "a"]),
+            ("/", &["a, b"]),
+            ("/", &["a b@c/d"]),
+            ("/", &["user@a"]),
+            ("/", &[""]),
+            ("/", &["a:b"]),
+            ("/", &["a:99999"]),
+            ("/", &["[::zz]"]),
+            ("http://evil/a", &["localhost"]),
+        ] {
+            assert!(of_hosts(uri, hosts).is_err(), "{uri} {hosts:?}");
+        }
+    }
+
+    #[test]
+    fn a_wildcard_stands_for_one_label() {
+        let hosts = Hosts::new(vec![
+            HostPattern::parse("*.Example.com"),
+            HostPattern::parse("[::1]"),
+        ]);
+        assert!(hosts.allow("chat.example.com") && hosts.allow("CHAT.EXAMPLE.COM"));
+        assert!(hosts.allow("::1"));
+        for other in [
+            "example.com",
+            "a.b.example.com",
+            ".example.com",
+            "chat.example.com.evil",
+        ] {
+            assert!(!hosts.allow(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn an_empty_list_allows_nothing() {
+        assert!(!Hosts::default().allow("localhost"));
+    }
+}

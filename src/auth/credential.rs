@@ -1,0 +1,50 @@
+//! [`Credential`] and [`Carrier`]: what the client presented, and where it came.
+
+use std::borrow::Cow;
+
+use http::HeaderName;
+
+/// Where a credential may be carried (RFC 6750 §2, RFC 9110 §11).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// `Authorization: Bearer C`, the scheme in any case.
+    Bearer,
+    /// `Authorization: C`, a value without a scheme.
+    BareAuthorization,
+    /// `Authorization: Api-Key C`.
+    ApiKeyScheme,
+    /// A header of its own: `X-API-Key: C`.
+    Header(HeaderName),
+    /// A query parameter of this decoded name: `?token=C`.
+    Query(Box<str>),
+    /// `Sec-WebSocket-Protocol: bearer, C`, or `base64url.bearer.authorization.*`.
+    Subprotocol,
+}
+
+impl Carrier {
+    /// Its name in logs and in `explain`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Bearer => "authorization bearer",
+            Self::BareAuthorization => "authorization bare value",
+            Self::ApiKeyScheme => "authorization api-key",
+            Self::Header(name) => name.as_str(),
+            Self::Query(name) => name,
+            Self::Subprotocol => "subprotocol",
+        }
+    }
+}
+
+/// What one carrier held.
+#[derive(Clone)]
+pub struct Credential<'r> {
+    /// The credential itself; never empty.
+    pub(super) value: Cow<'r, str>,
+}
+
+impl std::fmt::Debug for Credential<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Credential(…)")
+    }
+}

@@ -1,0 +1,204 @@
+//! [`Policy`]: which identity may use which method and path. The first rule that matches decides.
+
+mod route;
+
+use std::{collections::HashMap, sync::Arc};
+
+use http::Method;
+
+pub use route::{InvalidPattern, Pattern};
+
+use super::{
+    Denial,
+    path::{EncodedSlash, RequestPath},
+    permission::Permission,
+    verify::Identity,
+};
+
+/// The rules, indexed by the first segment of their patterns.
+#[derive(Debug, Default)]
+pub struct Policy {
+    rules: Vec<Rule>,
+    /// For each literal first segment: the rules that may match under it, in order.
+    by_first: HashMap<Box<str>, Vec<usize>>,
+    /// The rules whose first segment isn't a literal, in order.
+    others: Vec<usize>,
+}
+
+/// One rule.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// What it is called in logs and in `explain`: the path as written.
+    pub name: Arc<str>,
+    /// Which paths.
+    pub pattern: Pattern,
+    /// Which methods.
+    pub methods: Methods,
+    /// Who.
+    pub access: Access,
+    /// Whether a segment may hold an encoded `/`.
+    pub encoded_slash: EncodedSlashes,
+}
+
+/// Methods a rule is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Methods {
+    /// Every one.
+    All,
+    /// These; HEAD goes with GET (RFC 9110 §9.3.2).
+    Only(Vec<Method>),
+}
+
+/// Who may pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody; the backend is told no identity.
+    Open,
+    /// Anybody; a caller without a credential is a visitor with an id of ours.
+    Anonymous,
+    /// Whoever is known.
+    Authenticated,
+    /// Whoever holds this permission.
+    Require(Permission),
+    /// Nobody.
+    Deny,
+}
+
+/// What a rule does with `%2F` in a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EncodedSlashes {
+    /// Refuses it.
+    Refuse,
+    /// Takes it; it separates nothing.
+    Allow,
+}
+
+/// Proof that a rule let a request pass; only [`Rule::authorize`] makes one.
+#[derive(Debug)]
+pub struct Permit {
+    rule: Arc<str>,
+    identity: Option<Identity>,
+}
+
+impl Policy {
+    /// A policy of these rules, in order of precedence; what none of them names is denied.
+    #[must_use]
+    pub fn new(rules: Vec<Rule>) -> Self {
+        let mut policy = Self {
+            rules,
+            ..Self::default()
+        };
+        for rule in &policy.rules {
+            if let Some(first) = rule.pattern.first_literal() {
+                policy.by_first.entry(first.into()).or_default();
+            }
+        }
+        for (index, rule) in policy.rules.iter().enumerate() {
+            match rule.pattern.first_literal() {
+                Some(first) => policy.by_first.entry(first.into()).or_default().push(index),
+                None => {
+                    policy.others.push(index);
+                    policy
+                        .by_first
+                        .values_mut()
+                        .for_each(|indices| indices.push(index));
+                }
+            }
+        }
+        policy
+    }
+
+    /// The rule that decides about this request, if any names it.
+    ///
+    /// # Errors
+    /// `Malformed` when the path holds an encoded slash that the rule doesn't take.
+    pub(super) fn rule(
+        &self,
+        method: &Method,
+        path: &RequestPath<'_>,
+    ) -> Result<Option<&Rule>, Denial> {
+        let first = path.segments().next();
+        let indices = first
+            .and_then(|first| self.by_first.get(first))
+            .unwrap_or(&self.others);
+        let rule = indices
+            .iter()
+            .filter_map(|index| self.rules.get(*index))
+            .find(|rule| rule.methods.include(method) && rule.pattern.matches(path));
+        let slashes = rule.map_or(EncodedSlashes::Refuse, |rule| rule.encoded_slash);
+        match (path.encoded_slash(), slashes) {
+            (EncodedSlash::Present, EncodedSlashes::Refuse) => {
+                Err(Denial::Malformed("encoded slash in the path"))
+            }
+            _ => Ok(rule),
+        }
+    }
+
+    /// The rules in order.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+}
+
+impl Rule {
+    /// Lets the identity pass, or not.
+    ///
+    /// # Errors
+    /// `NoCredential` when one is needed and there is none, `Forbidden` when there is one that
+    /// doesn't do.
+    pub(super) fn authorize(
+        &self,
+        identity: Option<Identity>,
+        path: &RequestPath<'_>,
+        visitor: impl FnOnce() -> Identity,
+    ) -> Result<Permit, (Denial, Option<Identity>)> {
+        let identity = match (&self.access, identity) {
+            (Access::Open, _) => return Ok(self.permit(None)),
+            (Access::Anonymous, identity) => identity.unwrap_or_else(visitor),
+            (_, None) => return Err((Denial::NoCredential, None)),
+            (Access::Authenticated, Some(identity)) => identity,
+            (Access::Require(permission), Some(identity))
+                if identity.permissions().allow(permission) =>
+            {
+                identity
+            }
+            (Access::Require(_) | Access::Deny, identity) => {
+                return Err((Denial::Forbidden, identity));
+            }
+        };
+        if self.pattern.admits(identity.user(), path) {
+            Ok(self.permit(Some(identity)))
+        } else {
+            Err((Denial::Forbidden, Some(identity)))
+        }
+    }
+
+    fn permit(&self, identity: Option<Identity>) -> Permit {
+        Permit {
+            rule: Arc::clone(&self.name),
+            identity,
+        }
+    }
+}
+
+impl Methods {
+    fn include(&self, method: &Method) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(methods) => methods
+                .iter()
+                .any(|one| one == method || (one == Method::GET && method == Method::HEAD)),
+        }
+    }
+}
+
+impl Permit {
+    /// The rule's name and the identity it let pass; none on an open rule.
+    pub(super) fn into_parts(self) -> (Arc<str>, Option<Identity>) {
+        (self.rule, self.identity)
+    }
+}
+
+#[cfg(test)]
+mod tests;

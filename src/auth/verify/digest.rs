@@ -1,0 +1,114 @@
+//! [`KeyDigest`]: SHA-256 of a key, the only form in which a key is kept.
+
+use std::{fmt, hash::Hasher};
+
+/// SHA-256 of a whole key.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyDigest([u8; 32]);
+
+impl KeyDigest {
+    /// The digest of a whole key.
+    #[must_use]
+    pub fn of(key: &[u8]) -> Self {
+        let mut bytes = [0; 32];
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, key);
+        for (byte, of_digest) in bytes.iter_mut().zip(digest.as_ref()) {
+            *byte = *of_digest;
+        }
+        Self(bytes)
+    }
+
+    /// From 64 hex digits, in any case.
+    #[must_use]
+    pub fn parse(hex: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        let pairs = hex.as_bytes().chunks_exact(2);
+        if hex.len() != 64 {
+            return None;
+        }
+        for (byte, pair) in bytes.iter_mut().zip(pairs) {
+            let digits = std::str::from_utf8(pair).ok()?;
+            *byte = u8::from_str_radix(digits, 16)
+                .ok()
+                .filter(|_| !digits.starts_with('+'))?;
+        }
+        Some(Self(bytes))
+    }
+
+    /// Its first four bytes: enough to tell keys apart in a log, useless to guess one.
+    pub(super) fn beginning(&self) -> [u8; 4] {
+        let Self([a, b, c, d, ..]) = *self;
+        [a, b, c, d]
+    }
+}
+
+impl fmt::Display for KeyDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for KeyDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let KeyDigest([a, b, c, d, ..]) = self;
+        write!(f, "KeyDigest({a:02x}{b:02x}{c:02x}{d:02x}…)")
+    }
+}
+
+impl std::hash::Hash for KeyDigest {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let KeyDigest([a, b, c, d, e, f, g, h, ..]) = *self;
+        state.write_u64(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
+    }
+}
+
+/// A SHA-256 digest is a hash already; only the operator's own keys are in the table, so nobody
+/// else can choose what collides.
+#[derive(Debug, Default, Clone)]
+pub(super) struct DigestHasher(u64);
+
+impl Hasher for DigestHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_reads_back_what_it_prints() {
+        let digest = KeyDigest::of(b"key");
+        assert_eq!(KeyDigest::parse(&digest.to_string()), Some(digest));
+        assert_eq!(
+            KeyDigest::parse(&digest.to_string().to_uppercase()),
+            Some(digest)
+        );
+    }
+
+    #[test]
+    fn only_64_hex_digits_make_a_digest() {
+        for bad in [
+            "",
+            "00",
+            &"0".repeat(63),
+            &"0".repeat(65),
+            &"+0".repeat(32),
+            &"g0".repeat(32),
+        ] {
+            assert_eq!(KeyDigest::parse(bad), None, "{bad}");
+        }
+        assert_eq!(KeyDigest::parse(&"é".repeat(32)), None);
+    }
+}

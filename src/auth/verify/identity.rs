@@ -1,0 +1,126 @@
+//! [`Identity`]: the proof that a credential was verified. Only this folder can make one.
+
+use std::sync::Arc;
+
+use super::{Algorithm, Claims, KeyDigest, KeyFingerprint, KeyId};
+use crate::{
+    auth::{permission::Permissions, subject::UserId},
+    clock::Timestamp,
+};
+
+/// The authenticated subject; cheap to clone. Nothing in it is a secret.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    user: UserId,
+    permissions: Permissions,
+    expires: Option<Timestamp>,
+    credential: CredentialId,
+    basis: Basis,
+}
+
+/// What the credential is called in logs.
+#[derive(Clone, Debug)]
+pub enum CredentialId {
+    /// A declared key.
+    Key(KeyId),
+    /// A token of the issuer of this name.
+    Issuer(Arc<str>),
+    /// No credential: a visitor of an anonymous route.
+    Visitor,
+}
+
+impl std::fmt::Display for CredentialId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Key(id) => write!(f, "{id}"),
+            Self::Issuer(name) => f.write_str(name),
+            Self::Visitor => f.write_str("visitor"),
+        }
+    }
+}
+
+/// What the identity rests on, so that it can be judged again.
+#[derive(Clone, Debug)]
+pub(crate) enum Basis {
+    /// The key of this digest.
+    Key(KeyDigest),
+    /// A token.
+    Token(TokenBasis),
+    /// Nothing: a visitor.
+    Visitor,
+}
+
+/// How a token was verified: under this key of this issuer, whose settings had this stamp.
+#[derive(Clone, Debug)]
+pub(crate) struct TokenBasis {
+    pub(super) issuer: Arc<str>,
+    pub(super) algorithm: Algorithm,
+    pub(super) key: KeyFingerprint,
+    pub(super) claims: Arc<Claims>,
+    pub(super) stamp: u64,
+}
+
+impl Identity {
+    pub(super) fn new(
+        user: UserId,
+        permissions: Permissions,
+        expires: Option<Timestamp>,
+        credential: CredentialId,
+        basis: Basis,
+    ) -> Self {
+        Self {
+            user,
+            permissions,
+            expires,
+            credential,
+            basis,
+        }
+    }
+
+    /// A caller without a credential, on a route that takes one so.
+    pub(in crate::auth) fn visitor(user: UserId) -> Self {
+        Self::new(
+            user,
+            Permissions::default(),
+            None,
+            CredentialId::Visitor,
+            Basis::Visitor,
+        )
+    }
+
+    /// Who the caller is.
+    #[must_use]
+    pub fn user(&self) -> &UserId {
+        &self.user
+    }
+
+    /// What the caller was granted.
+    #[must_use]
+    pub fn permissions(&self) -> &Permissions {
+        &self.permissions
+    }
+
+    /// When the credential ends, if it does.
+    #[must_use]
+    pub fn expires(&self) -> Option<Timestamp> {
+        self.expires
+    }
+
+    /// The credential's name in logs.
+    #[must_use]
+    pub fn credential(&self) -> &CredentialId {
+        &self.credential
+    }
+
+    /// The stamp of the issuer's settings that this identity was read by.
+    pub(super) fn stamp(&self) -> Option<u64> {
+        match &self.basis {
+            Basis::Token(basis) => Some(basis.stamp),
+            Basis::Key(_) | Basis::Visitor => None,
+        }
+    }
+
+    pub(crate) fn basis(&self) -> &Basis {
+        &self.basis
+    }
+}

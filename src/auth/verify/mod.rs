@@ -1,0 +1,230 @@
+//! Verifiers: each checks one kind of credential and alone can make an [`Identity`].
+
+mod api_key;
+mod claims;
+mod digest;
+mod identity;
+mod jwt;
+mod key_set;
+mod memo;
+mod template;
+
+use std::sync::Arc;
+
+pub use api_key::{
+    KeyId, KeySettings, KeyTable, KeyTableBuilder, SpeaksFor, TableConflict, Transports,
+};
+pub use claims::{Claims, ClaimsError};
+pub use digest::KeyDigest;
+pub use identity::{CredentialId, Identity};
+pub use jwt::{Audience, IssuerSettings, JwtVerifier};
+pub use key_set::{Algorithm, KeyFingerprint, KeySet, KeySetError, VerifyingKey};
+pub use memo::Memo;
+pub use template::{InvalidTemplate, UserTemplate};
+
+pub(super) use identity::{Basis, TokenBasis};
+
+use super::{
+    Denial, Transport,
+    credential::Credential,
+    subject::{UserGlob, UserId},
+};
+use crate::clock::Timestamp;
+
+/// Everything that can vouch for a caller.
+#[derive(Debug, Default)]
+pub struct Verifiers {
+    /// The declared keys.
+    pub keys: KeyTable,
+    /// The issuers of tokens, in the order they were declared.
+    pub issuers: Vec<JwtVerifier>,
+    /// The id of an acting key's caller that names nobody, where the profile has one.
+    pub default_user: Option<UserId>,
+}
+
+/// What a verifier says of a credential.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It is good, and stands for this identity.
+    Accept(Identity),
+    /// It is of another kind.
+    Pass,
+    /// It is of this kind, and bad.
+    Reject(Rejection),
+}
+
+/// Why a credential is refused; the reason is for the operator's log only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejection {
+    /// No carrier could have held it so.
+    Unreadable,
+    /// It is longer than `limits.token_size`.
+    TooLong,
+    /// No verifier knows it.
+    Unknown,
+    /// The key or token has expired.
+    Expired,
+    /// The key isn't for this transport.
+    WrongTransport,
+    /// The token's parts aren't a JSON object each, or not in canonical base64url.
+    MalformedToken,
+    /// The token's header asks for what we don't do (`crit`, `typ`, nesting, encryption).
+    TokenHeader,
+    /// No issuer takes the token's algorithm.
+    Algorithm,
+    /// No key of the issuer made the signature.
+    Signature,
+    /// A required claim is missing.
+    MissingClaim,
+    /// `nbf` or `iat` lies in the future.
+    NotYetValid,
+    /// `iss` isn't the issuer's.
+    Issuer,
+    /// `aud` doesn't name us.
+    Audience,
+    /// The claims yield no valid user id.
+    User,
+    /// The id is reserved for another source of identities.
+    ReservedUser,
+}
+
+/// What the client says of itself; counts only beside a key that may act for others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Assertion {
+    /// Nothing.
+    Absent,
+    /// This id.
+    User(UserId),
+    /// Something that isn't one id.
+    Malformed,
+}
+
+impl Verifiers {
+    /// The identity that a credential stands for.
+    pub(super) fn verify(
+        &self,
+        credential: &Credential<'_>,
+        assertion: &Assertion,
+        transport: Transport,
+        memo: &mut Memo,
+        now: Timestamp,
+    ) -> Result<Identity, Denial> {
+        let value = &*credential.value;
+        if jwt::has_shape(value) {
+            if let Some(identity) = self.remembered(value, memo, now) {
+                return Ok(identity);
+            }
+        }
+        if let Some(key) = self.keys.find(KeyDigest::of(value.as_bytes())) {
+            return key.identify(assertion, self.default_user.as_ref(), transport, now);
+        }
+        let mut rejection = Rejection::Unknown;
+        for issuer in &self.issuers {
+            match issuer.verify(value, now) {
+                Verdict::Accept(identity) => {
+                    memo.remember(value, &identity);
+                    return Ok(identity);
+                }
+                Verdict::Pass => {}
+                Verdict::Reject(reason) => rejection = reason.max_informative(rejection),
+            }
+        }
+        Err(rejection.into())
+    }
+
+    fn remembered(&self, token: &str, memo: &mut Memo, now: Timestamp) -> Option<Identity> {
+        let earlier = memo.recall(token)?;
+        let identity = self.renew(earlier, now).ok()?;
+        if identity.stamp() != earlier.stamp() {
+            memo.remember(token, &identity);
+        }
+        Some(identity)
+    }
+
+    /// Judges an identity made earlier by what holds now: the same key or issuer must still vouch
+    /// for the same user.
+    pub(super) fn renew(&self, earlier: &Identity, now: Timestamp) -> Result<Identity, Rejection> {
+        match earlier.basis() {
+            Basis::Visitor => Ok(earlier.clone()),
+            Basis::Key(digest) => {
+                let key = self.keys.find(*digest).ok_or(Rejection::Unknown)?;
+                key.renew(earlier, now)
+            }
+            Basis::Token(basis) => {
+                let verifier = self.issuer(&basis.issuer).ok_or(Rejection::Issuer)?;
+                verifier.renew(earlier, basis, now)
+            }
+        }
+    }
+
+    /// Whether the identity's key is no longer for this transport.
+    pub(super) fn transport_changed(&self, identity: &Identity, transport: Transport) -> bool {
+        match identity.basis() {
+            Basis::Key(digest) => self
+                .keys
+                .find(*digest)
+                .is_none_or(|key| !key.serves(transport)),
+            Basis::Token(_) | Basis::Visitor => false,
+        }
+    }
+
+    fn issuer(&self, name: &Arc<str>) -> Option<&JwtVerifier> {
+        self.issuers.iter().find(|issuer| issuer.name() == name)
+    }
+}
+
+impl Rejection {
+    /// The reason in the log and in metrics; one of a fixed set.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Unreadable => "unreadable credential",
+            Self::TooLong => "credential too long",
+            Self::Unknown => "unknown credential",
+            Self::Expired => "credential expired",
+            Self::WrongTransport => "key on a transport it is not for",
+            Self::MalformedToken => "malformed token",
+            Self::TokenHeader => "token header not acceptable",
+            Self::Algorithm => "token algorithm not allowed",
+            Self::Signature => "token signature does not verify",
+            Self::MissingClaim => "token lacks a required claim",
+            Self::NotYetValid => "token not valid yet",
+            Self::Issuer => "token of another issuer",
+            Self::Audience => "token for another audience",
+            Self::User => "token without a usable user id",
+            Self::ReservedUser => "token for a user id reserved to another source",
+        }
+    }
+
+    /// Of two issuers' reasons, the one of the issuer that understood more of the token.
+    fn max_informative(self, other: Self) -> Self {
+        let depth = |reason: Self| match reason {
+            Self::Unknown => 0,
+            Self::MalformedToken | Self::TokenHeader => 1,
+            Self::Algorithm => 2,
+            Self::Signature => 3,
+            _ => 4,
+        };
+        if depth(self) >= depth(other) {
+            self
+        } else {
+            other
+        }
+    }
+}
+
+/// Ids that a token may not bear, because another source of identities owns them.
+#[derive(Debug, Clone, Default)]
+pub struct Reserved(Arc<[UserGlob]>);
+
+impl Reserved {
+    /// Reserves every id that one of the globs names, case-folded.
+    #[must_use]
+    pub fn new(globs: Vec<UserGlob>) -> Self {
+        Self(globs.into())
+    }
+
+    fn holds(&self, user: &UserId) -> bool {
+        self.0.iter().any(|glob| glob.reserves(user))
+    }
+}

@@ -1,0 +1,257 @@
+//! Masks values in source text before it is shown.
+
+/// Keys whose values may be shown. Everything else is masked, so that a secret under a misspelt
+/// key stays hidden too; a test compares this list with the schema.
+const SHOWN: &[&str] = &[
+    "access",
+    "acts_as",
+    "address",
+    "algorithms",
+    "allow_weak_secrets",
+    "also",
+    "audience",
+    "body_gap",
+    "ca_file",
+    "certificate",
+    "connect",
+    "connections",
+    "connections_per_address",
+    "default_permissions",
+    "drain",
+    "encoded_slash",
+    "expires",
+    "failures_per_address",
+    "first_byte",
+    "format",
+    "h2_streams",
+    "header_count",
+    "header_size",
+    "header_timeout",
+    "hosts",
+    "hsts",
+    "http_key_env",
+    "http_key_file",
+    "id",
+    "idle_timeout",
+    "issuer",
+    "jwks_file",
+    "keep_alive",
+    "key",
+    "leeway",
+    "level",
+    "max_message",
+    "max_per_user",
+    "methods",
+    "name",
+    "origins",
+    "path",
+    "permissions",
+    "permissions_claim",
+    "plaintext",
+    "profile",
+    "public_key_file",
+    "redirect",
+    "require",
+    "requests_per_user",
+    "secret_env",
+    "secret_file",
+    "shared_namespace",
+    "target_size",
+    "tls_handshake",
+    "token_size",
+    "transports",
+    "trusted_proxies",
+    "url",
+    "user",
+    "value_env",
+    "value_file",
+    "workers",
+    "write_stall",
+    "ws_key_env",
+    "ws_key_file",
+];
+
+/// Tables: what follows their name and `=` is keys again.
+const TABLES: &[&str] = &[
+    "backend",
+    "cors",
+    "keys_file",
+    "limits",
+    "listen",
+    "log",
+    "roles",
+    "route",
+    "telemetry",
+    "tls",
+    "websocket",
+];
+
+/// Whether a diagnostic may repeat the value of this key.
+pub(super) fn may_show(key: &str) -> bool {
+    SHOWN.contains(&key)
+}
+
+/// The text with `*` for each byte of a value that isn't known to be harmless. Lengths stay, so
+/// that spans still point right.
+pub(super) fn mask(text: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut state = State::Shown;
+    for line in text.split_inclusive('\n') {
+        state = mask_line(line, state, &mut masked);
+    }
+    masked
+}
+
+/// What the lines before have left open.
+#[derive(Clone, Copy)]
+enum State {
+    Shown,
+    /// The value of a hidden key may go on.
+    Hidden,
+    /// Inside a multi-line string of a hidden key.
+    Inside(&'static str),
+}
+
+fn mask_line(line: &str, state: State, out: &mut String) -> State {
+    let trimmed = line.trim();
+    if let State::Inside(delimiter) = state {
+        hide(line, out);
+        return if line.contains(delimiter) {
+            State::Hidden
+        } else {
+            state
+        };
+    }
+    if trimmed.starts_with('[') && trimmed.contains(']') && !trimmed.contains('=') {
+        out.push_str(line);
+        return State::Shown;
+    }
+    match hidden_from(line) {
+        Some(start) => {
+            let (shown, hidden) = line.split_at(start);
+            match state {
+                State::Hidden if !begins_with_key(line) => hide(shown, out),
+                _ => show(shown, out),
+            }
+            hide(hidden, out);
+            opened(hidden)
+        }
+        None if begins_with_key(line) || matches!(state, State::Shown) => {
+            show(line, out);
+            State::Shown
+        }
+        None => {
+            hide(line, out);
+            state
+        }
+    }
+}
+
+/// Where the value of the first hidden key of a line begins.
+fn hidden_from(line: &str) -> Option<usize> {
+    line.match_indices('=').find_map(|(at, _)| {
+        let key = key_before(line.get(..at)?);
+        let known = SHOWN.contains(&key) || TABLES.contains(&key);
+        (!known).then_some(at + 1)
+    })
+}
+
+/// The last name before an equals sign, its quotes and tables apart.
+fn key_before(text: &str) -> &str {
+    let text = text.trim_end().trim_end_matches(['"', '\'']);
+    let start = text.rfind(|c: char| !c.is_alphanumeric() && c != '_' && c != '-');
+    text.get(start.map_or(0, |at| at + 1)..).unwrap_or_default()
+}
+
+fn begins_with_key(line: &str) -> bool {
+    let Some((key, _)) = line.split_once('=') else {
+        return false;
+    };
+    let bare = |c: char| c.is_ascii_alphanumeric() || "_-. ".contains(c);
+    !key.trim().is_empty() && key.trim().chars().all(bare)
+}
+
+fn opened(hidden: &str) -> State {
+    for delimiter in ["\"\"\"", "'''"] {
+        if hidden.matches(delimiter).count() % 2 == 1 {
+            return State::Inside(delimiter);
+        }
+    }
+    State::Hidden
+}
+
+/// Shows a piece, unless it is a URL that may hold a user and a password.
+fn show(text: &str, out: &mut String) {
+    let url = text.contains("://") || text.contains("url");
+    match text.split_once('=') {
+        Some((before, value)) if url && value.contains('@') => {
+            out.push_str(before);
+            out.push('=');
+            hide(value, out);
+        }
+        _ => out.push_str(text),
+    }
+}
+
+fn hide(text: &str, out: &mut String) {
+    let blank = |byte: u8| {
+        if matches!(byte, b'\n' | b'\r' | b' ') {
+            char::from(byte)
+        } else {
+            '*'
+        }
+    };
+    out.extend(text.bytes().map(blank));
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn harmless_values_are_shown_and_everything_else_is_masked() {
+        assert_eq!(mask("level = \"inof\"\n"), "level = \"inof\"\n");
+        assert!(!mask("secret = \"hunter2\"").contains("hunter2"));
+        assert!(!mask("sercet = hunter2").contains("hunter2"));
+        assert!(!mask("issuer = [{ name = 'x', secret = 'hunter2' }]").contains("hunter2"));
+        assert!(!mask("secret = \"\"\"\nhunter2\n\"\"\"\nname = 'x'").contains("hunter2"));
+        assert!(!mask("secret = [\n 'hunter2',\n]\n").contains("hunter2"));
+        assert!(!mask("url = 'http://me:hunter2@cat'").contains("hunter2"));
+        assert!(!mask("backend.http_key = 'hunter2'").contains("hunter2"));
+        assert!(!mask("\"secret\" = 'hunter2'").contains("hunter2"));
+        assert!(!mask("sha256 = 'hunter2'").contains("hunter2"));
+        assert!(mask("secret = 'x'\nname = 'local'\n").contains("local"));
+    }
+
+    #[test]
+    fn every_key_of_the_schema_is_shown_or_deliberately_hidden() {
+        const HIDDEN: &[&str] = &["http_key", "secret", "sha256", "value", "ws_key"];
+        let schema = serde_json::to_value(schemars::schema_for!(crate::config::Config)).unwrap();
+        let definitions = schema["$defs"].as_object().unwrap().values();
+        for part in definitions.chain([&schema]) {
+            let Some(properties) = part["properties"].as_object() else {
+                continue;
+            };
+            for name in properties.keys().map(String::as_str) {
+                let known = [SHOWN, TABLES, HIDDEN]
+                    .iter()
+                    .any(|list| list.contains(&name));
+                assert!(known, "{name}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn masking_keeps_every_length_and_hides_a_secret_whatever_stands_around_it(
+            before in "[a-z =\\[\\]\"'#\n.{}]{0,40}", after in "\\PC{0,40}",
+        ) {
+            let text = format!("{before}\nsecret = \"hunter2\"{after}");
+            let masked = mask(&text);
+            prop_assert_eq!(masked.len(), text.len());
+            prop_assert!(!masked.contains("hunter2"));
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! From a file's text and the environment to a [`Config`], with every error.
+
+use super::diagnostic::{Diagnostic, Report};
+use super::environment::{self, Environment};
+use super::source::Source;
+use super::{Config, document, environment_alone};
+
+/// A configuration as it was written, with what was wrong in how it was written.
+///
+/// A setting that could not be read is left out of `config`, so that what remains can be checked
+/// too and all errors come at once.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// What could be read.
+    pub config: Config,
+    source: Source,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Written {
+    /// Reads a file's text, and the `DOORWARD_SECTION_KEY` variables over it.
+    #[must_use]
+    pub fn from_file(
+        name: impl Into<String>,
+        text: impl Into<String>,
+        environment: &Environment,
+    ) -> Self {
+        let mut written = Self::read(Source::new(name, text), environment);
+        written
+            .diagnostics
+            .extend(environment_alone::ignored(environment));
+        written
+    }
+
+    /// Makes a configuration of the environment alone.
+    #[must_use]
+    pub fn from_environment(environment: &Environment) -> Self {
+        let mut written = Self::read(Source::default(), environment);
+        let found = environment_alone::complete(&mut written.config, environment);
+        written.diagnostics.extend(found);
+        written
+    }
+
+    fn read(mut source: Source, environment: &Environment) -> Self {
+        let (overrides, mut diagnostics) = environment::overrides(environment);
+        let config = match document::parse(&source.text) {
+            Err(errors) => {
+                diagnostics.extend(errors);
+                Config::default()
+            }
+            Ok(first) => {
+                let first = std::cell::Cell::new(Some(first));
+                let read = document::read(|| {
+                    let again = || document::parse(&source.text).unwrap_or_default();
+                    let mut table = first.take().unwrap_or_else(again);
+                    environment::apply(&overrides, &mut table);
+                    table
+                });
+                diagnostics.extend(read.diagnostics);
+                read.value
+            }
+        };
+        let variables = overrides
+            .iter()
+            .map(|over| (over.path(), over.variable.to_owned()));
+        source.variables = variables.collect();
+        Self {
+            config,
+            source,
+            diagnostics,
+        }
+    }
+
+    /// Whether it could be read whole.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        !self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+
+    /// Whether so little could be read that checking the rest would only mislead.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        self.diagnostics
+            .iter()
+            .any(|found| found.is_error() && found.at.is_empty())
+    }
+
+    /// Everything wrong with it: what was found while reading, and what others found since.
+    ///
+    /// What others found in a section that could not be read whole is left out: it may only be a
+    /// consequence.
+    #[must_use]
+    pub fn report(&self, later: impl IntoIterator<Item = Diagnostic>) -> Report {
+        let mut all = self.diagnostics.clone();
+        let broken: Vec<String> = all
+            .iter()
+            .filter(|d| d.is_error())
+            .map(|d| section_of(&d.at).to_owned())
+            .collect();
+        all.extend(later.into_iter().filter(|found| {
+            let section = section_of(&found.at);
+            !broken.iter().any(|broken| broken == section) && !self.is_unreadable()
+        }));
+        Report::new(self.source.clone(), all)
+    }
+}
+
+/// `key[2]` of `key[2].sha256`.
+fn section_of(path: &str) -> &str {
+    path.split('.').next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Written {
+        Written::from_file("doorward.toml", text, &Environment::default())
+    }
+
+    fn messages(text: &str) -> Vec<String> {
+        read(text).report([]).lines().collect()
+    }
+
+    #[test]
+    fn every_error_comes_at_once_with_its_place_and_what_was_meant() {
+        let text = "\
+[listen]
+addres = '127.0.0.1:8443'
+workers = 0
+hosts = ['a', 3]
+
+[tls]
+certificate = 'c.pem'
+
+[[key]]
+id = 'a'
+sha256 = 'nope'
+transports = ['http', 'websockets']
+
+[[key]]
+user = 'x'
+
+[[issuer]]
+name = 'i'
+
+[log]
+level = 'inof'
+";
+        assert_eq!(
+            messages(text),
+            [
+                "doorward.toml:2:1: unknown key `addres`",
+                "doorward.toml:3:11: from 1 to 1024 workers, or \"auto\"",
+                "doorward.toml:4:15: invalid type: integer `3`, expected a string",
+                "doorward.toml:6:1: missing key `key`",
+                "doorward.toml:11:10: not a SHA-256 digest: 64 hex digits, as `sha256sum` prints them",
+                "doorward.toml:12:23: unknown value `websockets`",
+                "doorward.toml:14:1: missing key `id`",
+                "doorward.toml:17:1: missing key `algorithms`",
+                "doorward.toml:21:9: unknown value `inof`",
+            ]
+        );
+        let report = read(text).report([]).to_text();
+        assert!(report.contains("did you mean `address`?"), "{report}");
+        assert!(report.contains("did you mean `websocket`?"), "{report}");
+        assert!(report.contains("did you mean `info`?"), "{report}");
+        assert!(report.contains("2 | addres = '127.0.0.1:8443'") || report.contains("addres = "));
+        assert!(!report.contains("nope"), "{report}");
+    }
+
+    #[test]
+    fn key_paths_count_the_elements_of_the_file() {
+        let report = read("[[key]]\nid='a'\n[[key]]\nid='b'\nsha256=1\n").report([]);
+        assert_eq!(report.diagnostics()[0].at, "key[1].sha256");
+    }
+
+    #[test]
+    fn syntax_errors_are_shown_with_their_place() {
+        assert_eq!(
+            messages("[listen]\nplaintext = yes\n"),
+            ["doorward.toml:2:13: string values must be quoted, expected literal string"]
+        );
+    }
+
+    #[test]
+    fn a_secret_never_appears_in_a_report() {
+        for text in [
+            "[backend]\nhttp_key = 12345678\n",
+            "[[key]]\nid = 'a'\nvalue = ['hunter2']\n",
+            "[[key]]\nid = 'a'\nvaleu = 'hunter2'\n",
+            "[[key]]\nid = 'a'\nsha256 = 'hunter2'\n",
+            "[[key]]\nid = 'a'\nvalue = hunter2\n",
+            "[[key]]\nid = 'a'\npassword = hunter2\n",
+            "[[issuer]]\nsecret = \"\"\"\nhunter2\n",
+            "[backend]\nurl = 'http://me:hunter2@cat'\n",
+            "hunter2 = 'hunter2'\n[[key]\n",
+        ] {
+            let report = read(text).report([]);
+            assert!(report.has_errors(), "{text}");
+            let shown = report.to_text() + &report.to_json().to_string();
+            let key_itself = text.starts_with("hunter2");
+            assert!(key_itself || !shown.contains("hunter2"), "{shown}");
+            assert!(!shown.contains("12345678"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_variable_overrides_a_scalar_and_is_named_in_its_errors() {
+        let environment = Environment::from([
+            ("DOORWARD_LISTEN", "127.0.0.1:1"),
+            ("DOORWARD_LISTEN_PLAINTEXT", "true"),
+            ("DOORWARD_LISTEN_HOSTS", "a.example, b.example"),
+            ("DOORWARD_LIMITS_DRAIN", "5 parsecs"),
+            ("DOORWARD_BACKEND_HTTP_KEY", "0123"),
+            ("DOORWARD_LOG_LEVLE", "info"),
+            ("DOORWARD_LSITEN_HOSTS", "x"),
+            ("DOORWARD_SERVICE_HOST", "10.0.0.1"),
+        ]);
+        let text = "[listen]\naddress = '127.0.0.1:2'\n[backend]\nhttp_key_file = 'f'\n";
+        let written = Written::from_file("doorward.toml", text, &environment);
+        let config = &written.config;
+        assert_eq!(
+            config.listen.addresses(None),
+            ["127.0.0.1:1".parse().unwrap()]
+        );
+        assert!(config.listen.plaintext);
+        assert_eq!(config.listen.hosts.0, ["a.example", "b.example"]);
+        assert_eq!(
+            config.backend.http_key.as_ref().unwrap().0.expose(),
+            b"0123"
+        );
+        assert_eq!(config.backend.http_key_file, None);
+        let lines: Vec<_> = written.report([]).lines().collect();
+        let has = |part: &str| lines.iter().any(|line| line.contains(part));
+        assert!(
+            has("environment variable DOORWARD_LIMITS_DRAIN: not a duration"),
+            "{lines:?}"
+        );
+        assert!(
+            has("environment variable DOORWARD_LOG_LEVLE: unknown key `levle`"),
+            "{lines:?}"
+        );
+        assert!(has("DOORWARD_LSITEN_HOSTS sets nothing"), "{lines:?}");
+        assert_eq!(lines.len(), 3, "{lines:?}");
+    }
+
+    #[test]
+    fn what_follows_from_a_broken_section_is_not_reported_besides() {
+        let written = read("[[key]]\nid = 'a'\nusr = 'x'\n[[key]]\nid = 'b'\n");
+        let later = ["key[0].user", "key[1].user"].map(|at| Diagnostic::error(at, "no user"));
+        let lines: Vec<_> = written.report(later).lines().collect();
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[1].contains(":4:1: no user"), "{lines:?}");
+    }
+}

@@ -1,0 +1,118 @@
+//! Shows diagnostics: as text with a caret under the fault, or as JSON.
+
+use std::fmt::Write as _;
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use serde_json::{Value, json};
+
+use super::diagnostic::{Diagnostic, Severity};
+use super::mask::mask;
+use super::source::Source;
+
+/// Each diagnostic with its source line, then how many there are.
+pub(super) fn text(source: &Source, diagnostics: &[Diagnostic]) -> String {
+    let masked = mask(&source.text);
+    let mut out = String::new();
+    for diagnostic in diagnostics {
+        let rendered = match line_of(&masked, diagnostic) {
+            Some(line) if source.variable(diagnostic).is_none() => {
+                snippet(source, diagnostic, &line)
+            }
+            _ => plain(source, diagnostic),
+        };
+        out.push_str(&rendered);
+        out.push_str("\n\n");
+    }
+    out.push_str(&tally(diagnostics));
+    out
+}
+
+/// `{"diagnostics": [...]}`.
+pub(super) fn json(source: &Source, diagnostics: &[Diagnostic]) -> Value {
+    let one = |diagnostic: &Diagnostic| {
+        let variable = source.variable(diagnostic);
+        let span = diagnostic.span.as_ref().filter(|_| variable.is_none());
+        let position = span.map(|span| source.position(span.start));
+        json!({
+            "severity": diagnostic.severity,
+            "message": diagnostic.message,
+            "path": diagnostic.at,
+            "file": (!source.name.is_empty() && variable.is_none()).then_some(&source.name),
+            "variable": variable,
+            "line": position.map(|(line, _)| line),
+            "column": position.map(|(_, column)| column),
+            "help": diagnostic.help,
+        })
+    };
+    json!({ "diagnostics": diagnostics.iter().map(one).collect::<Vec<_>>() })
+}
+
+/// One masked line of the source, and the part of it that is meant.
+struct Line<'t> {
+    number: usize,
+    text: &'t str,
+    marked: Range<usize>,
+}
+
+fn line_of<'t>(masked: &'t str, diagnostic: &Diagnostic) -> Option<Line<'t>> {
+    let span = diagnostic.span.clone()?;
+    let before = masked.get(..span.start)?;
+    let start = before.rfind('\n').map_or(0, |at| at + 1);
+    let text = masked.get(start..)?.lines().next().unwrap_or_default();
+    let marked = span.start - start..(span.end.max(span.start) - start).min(text.len());
+    Some(Line {
+        number: before.matches('\n').count() + 1,
+        text,
+        marked,
+    })
+}
+
+fn snippet(source: &Source, diagnostic: &Diagnostic, line: &Line<'_>) -> String {
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let marked = AnnotationKind::Primary.span(line.marked.clone());
+    let shown = Snippet::source(line.text)
+        .path(&source.name)
+        .line_start(line.number);
+    let mut group = level
+        .primary_title(&diagnostic.message)
+        .element(shown.annotation(marked));
+    if let Some(help) = &diagnostic.help {
+        group = group.element(Level::HELP.message(help));
+    }
+    Renderer::plain().render(&[group])
+}
+
+fn plain(source: &Source, diagnostic: &Diagnostic) -> String {
+    let severity = match diagnostic.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    let mut out = format!(
+        "{severity}: {diagnostic}\n --> {}",
+        source.place_of(diagnostic)
+    );
+    if let Some(help) = &diagnostic.help {
+        let _ = write!(out, "\n  = help: {help}");
+    }
+    out
+}
+
+fn tally(diagnostics: &[Diagnostic]) -> String {
+    let errors = diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.is_error())
+        .count();
+    let count = |number: usize, word: &str| match number {
+        1 => format!("1 {word}"),
+        _ => format!("{number} {word}s"),
+    };
+    format!(
+        "{}, {}\n",
+        count(errors, "error"),
+        count(diagnostics.len() - errors, "warning")
+    )
+}
