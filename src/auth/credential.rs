@@ -1,4 +1,4 @@
-//! [`Credential`] and [`Carrier`]: what the client presented, and where it came.
+//! `Credential` and [`Carrier`]: what the client presented, and where it came.
 
 use std::borrow::Cow;
 
@@ -38,7 +38,7 @@ impl Carrier {
 
 /// What one carrier held.
 #[derive(Clone)]
-pub struct Credential<'r> {
+pub(super) struct Credential<'r> {
     /// The credential itself; never empty.
     pub(super) value: Cow<'r, str>,
 }

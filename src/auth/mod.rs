@@ -64,6 +64,10 @@ pub struct Gate {
 
 /// What the gate says of a request.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the usual variant is the large one; no allocation"
+)]
 pub enum Decision {
     /// It may pass, in this form.
     Admit(Admitted),
@@ -125,7 +129,7 @@ impl Gate {
         if transport == Transport::WebSocket {
             self.origins.check(head, &self.hosts)?;
         }
-        let identity = match self.extraction.find(head, transport)? {
+        denied.identity = match self.extraction.find(head, transport)? {
             Some(credential) => {
                 let assertion = self.rewrite.assertion(head, &path, transport);
                 Some(
@@ -135,21 +139,11 @@ impl Gate {
             }
             None => None,
         };
+        let identity = denied.identity.as_ref();
         let Some(rule) = rule else {
-            denied.identity = identity;
-            let known = denied.identity.is_some();
-            return Err(if known {
-                Denial::Forbidden
-            } else {
-                Denial::NoCredential
-            });
+            return Err(identity.map_or(Denial::NoCredential, |_| Denial::Forbidden));
         };
-        let permit = rule
-            .authorize(identity, &path, || Identity::visitor(UserId::visitor()))
-            .map_err(|(denial, identity)| {
-                denied.identity = identity;
-                denial
-            })?;
+        let permit = rule.authorize(identity, &path, || Identity::visitor(UserId::visitor()))?;
         let (rule, identity) = permit.into_parts();
         let user = identity.as_ref().map(Identity::user);
         self.rewrite.apply(user, transport, head)?;
@@ -167,7 +161,9 @@ impl Gate {
     /// Judges again what a tunnel or a long response was admitted for; `None` while it may live on.
     #[must_use]
     pub fn review(&self, proof: &Proof, now: Timestamp) -> Option<Ending> {
-        let path = RequestPath::parse(proof.path()).ok()?;
+        let Ok(path) = RequestPath::parse(proof.path()) else {
+            return Some(Ending::Revoked);
+        };
         let Ok(Some(rule)) = self.policy.rule(proof.method(), &path) else {
             return Some(Ending::Revoked);
         };
@@ -186,7 +182,7 @@ impl Gate {
         {
             return Some(Ending::Revoked);
         }
-        match rule.authorize(Some(identity), &path, || earlier.clone()) {
+        match rule.authorize(Some(&identity), &path, || earlier.clone()) {
             Ok(_) => None,
             Err(_) => Some(Ending::Revoked),
         }

@@ -68,7 +68,7 @@ fn read_by_section<T: DeserializeOwned + Default>(table: DeTable<'_>) -> Read<T>
     for (name, section) in table {
         let span = section.span();
         let section = match section.into_inner() {
-            DeValue::Array(elements) => {
+            DeValue::Array(elements) if is_list_of_sections(&elements) => {
                 let mut kept = DeArray::new();
                 for (first, element) in elements.into_iter().enumerate() {
                     let mut one = DeArray::new();
@@ -103,6 +103,10 @@ fn read_by_section<T: DeserializeOwned + Default>(table: DeTable<'_>) -> Read<T>
         value: deserialize(repaired).unwrap_or_default(),
         diagnostics,
     }
+}
+
+fn is_list_of_sections(elements: &DeArray<'_>) -> bool {
+    !elements.is_empty() && elements.iter().all(|element| element.get_ref().is_table())
 }
 
 /// One section of a document, or one element of a list of sections.

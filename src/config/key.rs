@@ -1,6 +1,5 @@
 //! `[[key]]` and `[[keys_file]]`: declared API keys.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -9,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::secret_source::{InlineSecret, SecretSource, TooManySources};
 use super::units::text_value;
+use crate::auth::KeyDigest;
 use crate::clock::Timestamp;
 
 /// One API key, bound to a user or acting for others.
@@ -92,50 +92,19 @@ fn both_transports() -> Vec<KeyTransport> {
 }
 
 /// SHA-256 of a whole key.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Digest(pub [u8; 32]);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digest(pub KeyDigest);
 
 /// Not 64 hex digits. What was written is not repeated: it may be the key itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a SHA-256 digest: 64 hex digits, as `sha256sum` prints them")]
-pub struct NotADigest;
+pub struct InvalidDigest;
 
 impl FromStr for Digest {
-    type Err = NotADigest;
+    type Err = InvalidDigest;
 
-    fn from_str(text: &str) -> Result<Self, NotADigest> {
-        let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
-            return Err(NotADigest);
-        };
-        let mut bytes = [0; 32];
-        if pairs.len() != bytes.len() {
-            return Err(NotADigest);
-        }
-        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-            *byte = hex_digit(*high)? << 4 | hex_digit(*low)?;
-        }
-        Ok(Self(bytes))
-    }
-}
-
-const fn hex_digit(byte: u8) -> Result<u8, NotADigest> {
-    match byte {
-        b'0'..=b'9' => Ok(byte - b'0'),
-        b'a'..=b'f' => Ok(byte - b'a' + 10),
-        b'A'..=b'F' => Ok(byte - b'A' + 10),
-        _ => Err(NotADigest),
-    }
-}
-
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+    fn from_str(text: &str) -> Result<Self, InvalidDigest> {
+        KeyDigest::parse(text).map(Self).ok_or(InvalidDigest)
     }
 }
 
@@ -180,7 +149,7 @@ mod tests {
     fn a_digest_is_64_hex_digits_in_either_case() {
         let text = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7AE";
         let digest: Digest = text.parse().unwrap();
-        assert_eq!(digest.to_string(), text.to_lowercase());
+        assert_eq!(digest.0.to_string(), text.to_lowercase());
         for bad in [
             "",
             "2c",
@@ -188,7 +157,7 @@ mod tests {
             &text.replace('2', "g"),
             &format!("{text}00"),
         ] {
-            assert_eq!(bad.parse::<Digest>(), Err(NotADigest));
+            assert_eq!(bad.parse::<Digest>(), Err(InvalidDigest));
         }
     }
 

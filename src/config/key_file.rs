@@ -1,13 +1,14 @@
 //! The file that a `[[keys_file]]` names: one SHA-256 digest a line.
 
 use super::key::Digest;
+use crate::auth::KeyDigest;
 
 /// The digests of a key file, in its order.
 ///
 /// Blank lines and lines that start with `#` say nothing; whatever follows a digest and a space
 /// (the `-` of `sha256sum`, a comment) is ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct KeyFile(pub Vec<Digest>);
+pub struct KeyFile(pub Vec<KeyDigest>);
 
 /// A line that is no digest. The line itself is not repeated: it may be a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,9 +38,9 @@ impl KeyFile {
     clippy::option_option,
     reason = "no digest here, and no valid digest here"
 )]
-fn digest_of(line: &str) -> Option<Option<Digest>> {
+fn digest_of(line: &str) -> Option<Option<KeyDigest>> {
     let word = line.split_ascii_whitespace().next()?;
-    (!word.starts_with('#')).then(|| word.parse().ok())
+    (!word.starts_with('#')).then(|| word.parse().ok().map(|Digest(digest)| digest))
 }
 
 #[cfg(test)]

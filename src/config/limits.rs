@@ -39,8 +39,8 @@ pub struct Limits {
     pub connections: u32,
     /// Open connections of one address (an IPv6 /64).
     pub connections_per_address: OrOff<u32>,
-    /// Concurrent requests of one user; beyond: 429.
-    pub requests_per_user: OrOff<u32>,
+    /// Requests of one user in a period (`"600/1m"`); beyond: 429.
+    pub requests_per_user: OrOff<Rate>,
     /// Failed authentications of one address; beyond: 429.
     pub failures_per_address: OrOff<Rate>,
     /// How long requests and sockets may take to end on SIGTERM.

@@ -105,6 +105,20 @@ impl Written {
     }
 }
 
+/// Reads a document of another kind in the same way.
+pub(crate) fn read_toml<T>(name: &str, text: &str) -> Result<T, Report>
+where
+    T: serde::de::DeserializeOwned + Default,
+{
+    let report = |diagnostics| Report::new(Source::new(name, text), diagnostics);
+    document::parse(text).map_err(report)?;
+    let read = document::read::<T>(|| document::parse(text).unwrap_or_default());
+    match read.diagnostics.is_empty() {
+        true => Ok(read.value),
+        false => Err(report(read.diagnostics)),
+    }
+}
+
 /// `key[2]` of `key[2].sha256`.
 fn section_of(path: &str) -> &str {
     path.split('.').next().unwrap_or_default()
@@ -167,6 +181,24 @@ level = 'inof'
         assert!(report.contains("did you mean `info`?"), "{report}");
         assert!(report.contains("2 | addres = '127.0.0.1:8443'") || report.contains("addres = "));
         assert!(!report.contains("nope"), "{report}");
+    }
+
+    #[test]
+    fn an_unknown_section_is_an_error_whatever_it_holds() {
+        assert_eq!(
+            messages("bakend = []\n"),
+            ["doorward.toml:1:1: unknown key `bakend`"]
+        );
+        assert_eq!(
+            messages("[bakend]\n"),
+            ["doorward.toml:1:2: unknown key `bakend`"]
+        );
+        assert_eq!(
+            messages("bakend = ['x', 'y']\n"),
+            ["doorward.toml:1:1: unknown key `bakend`"]
+        );
+        let twice = messages("[[keys]]\n[[keys]]\n");
+        assert!(twice[0].contains("unknown key `keys`"), "{twice:?}");
     }
 
     #[test]

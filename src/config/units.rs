@@ -193,7 +193,7 @@ impl<T: JsonSchema> JsonSchema for OrOff<T> {
 }
 
 /// Reads a value from its text, inside the value's own deserializer, so that an error has its span.
-pub(super) struct FromText<T>(pub(super) PhantomData<T>);
+pub(crate) struct FromText<T>(pub(crate) PhantomData<T>);
 
 impl<T: FromStr<Err: fmt::Display>> Visitor<'_> for FromText<T> {
     type Value = T;

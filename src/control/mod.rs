@@ -1,1 +1,7 @@
-//! (being built)
+//! The control plane.
+
+mod content;
+mod entries;
+mod files;
+mod settle;
+mod watch;

@@ -1,1 +1,216 @@
-//! (being built)
+//! [`Profile`]: everything about a kind of backend, as data.
+//!
+//! Where credentials may come from, where the identity goes, which route needs what, how a refusal
+//! looks, and how the backend's own credential is shown. A profile is a TOML file; ours are
+//! embedded, an operator's are read from a path. Nothing about a backend is written in code.
+
+mod embedded;
+
+use std::marker::PhantomData;
+use std::str::FromStr;
+
+use http::HeaderName;
+use serde::{Deserialize, Deserializer};
+
+use crate::auth::Carrier;
+use crate::config::{FromText, Report, Route};
+
+/// One kind of backend.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Profile {
+    /// Its name in logs.
+    pub name: String,
+    /// The id of a caller whose acting key names nobody; without it such a request is a 400.
+    pub default_user: Option<String>,
+    /// What a key has that names no permissions.
+    pub permissions: Vec<String>,
+    /// Headers that a client may not set, besides the identity and credential headers.
+    pub strip_headers: Vec<String>,
+    /// Cookies of the backend's own login, never forwarded.
+    pub strip_cookies: Vec<String>,
+    /// Where credentials may come from.
+    pub credentials: Credentials,
+    /// Where the backend reads who is calling.
+    pub identity: Identity,
+    /// How the backend is shown a credential of its own.
+    pub backend_credential: BackendCredential,
+    /// How a refusal looks.
+    pub denial: Denials,
+    /// The rules, after the operator's own; what none names is denied.
+    pub route: Vec<Route>,
+}
+
+/// Carriers for each transport.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Credentials {
+    /// Of plain requests.
+    pub http: Vec<CarrierName>,
+    /// Of WebSocket handshakes.
+    pub websocket: Vec<CarrierName>,
+}
+
+/// Places of the identity for each transport.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Identity {
+    /// Of plain requests.
+    pub http: Place,
+    /// Of WebSocket handshakes.
+    pub websocket: Place,
+}
+
+/// One place of the identity: headers, or a segment of the path; exactly one of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Place {
+    /// Each of these headers is set.
+    pub headers: Vec<String>,
+    /// A path that ends in `/{id}`; the path before it gets the id appended.
+    pub path: Option<String>,
+}
+
+/// How the backend is shown a credential of its own.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BackendCredential {
+    /// On plain requests; default: `bearer`.
+    pub http: CarrierName,
+    /// On WebSocket handshakes; default: `bearer`.
+    pub websocket: CarrierName,
+}
+
+/// How refusals look.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Denials {
+    /// No credential, or a bad one, on a plain request.
+    pub unauthenticated: Refusal,
+    /// The same on a WebSocket handshake.
+    pub unauthenticated_handshake: Refusal,
+    /// A good credential without the permission, on a plain request.
+    pub forbidden: Refusal,
+    /// The same on a WebSocket handshake.
+    pub forbidden_handshake: Refusal,
+    /// The body of every other answer of ours.
+    pub form: Form,
+}
+
+/// One refusal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refusal {
+    /// A status from 400 to 499.
+    pub status: u16,
+    /// `Content-Type`; none without a body.
+    pub content_type: Option<String>,
+    /// `WWW-Authenticate` (RFC 9110 §11.6.1).
+    pub challenge: Option<String>,
+    /// The body.
+    #[serde(default)]
+    pub body: String,
+}
+
+/// How the body of an answer is made of an error's short name and its sentence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// `{"error":"…","message":"…"}`.
+    #[default]
+    Json,
+    /// `{"detail":{"error":"…"}}`.
+    Detail,
+    /// The sentence alone.
+    Text,
+}
+
+impl Profile {
+    /// Reads a profile; `name` is its file's, for errors.
+    ///
+    /// # Errors
+    /// Everything that is wrong in how it is written. Whether its rules and names make sense is
+    /// seen when a configuration is compiled with it.
+    pub fn parse(name: &str, text: &str) -> Result<Self, ProfileError> {
+        crate::config::read_toml(name, text).map_err(ProfileError)
+    }
+}
+
+/// A profile that can't be read.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{}", .0.lines().collect::<Vec<_>>().join("; "))]
+pub struct ProfileError(pub Report);
+
+/// A carrier as a profile writes it: `bearer`, `bare`, `api-key`, `header:NAME`, `query:NAME`,
+/// `subprotocol`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CarrierName(pub Carrier);
+
+impl Default for CarrierName {
+    fn default() -> Self {
+        Self(Carrier::Bearer)
+    }
+}
+
+/// Not a carrier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a carrier: bearer, bare, api-key, header:NAME, query:NAME or subprotocol")]
+pub struct InvalidCarrier;
+
+impl FromStr for CarrierName {
+    type Err = InvalidCarrier;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCarrier> {
+        let carrier = match text.split_once(':') {
+            Some(("header", name)) => {
+                let name: Result<HeaderName, _> = name.parse();
+                Carrier::Header(name.map_err(|_| InvalidCarrier)?)
+            }
+            Some(("query", name)) if !name.is_empty() => Carrier::Query(name.into()),
+            Some(_) => return Err(InvalidCarrier),
+            None => match text {
+                "bearer" => Carrier::Bearer,
+                "bare" => Carrier::BareAuthorization,
+                "api-key" => Carrier::ApiKeyScheme,
+                "subprotocol" => Carrier::Subprotocol,
+                _ => return Err(InvalidCarrier),
+            },
+        };
+        Ok(Self(carrier))
+    }
+}
+
+impl<'de> Deserialize<'de> for CarrierName {
+    fn deserialize<D: Deserializer<'de>>(text: D) -> Result<Self, D::Error> {
+        text.deserialize_str(FromText(PhantomData))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_with_faults_names_all_of_them() {
+        let text = "name = 'mine'\nbase = []\n[credentials]\nhttp = ['cookie']\n";
+        let error = Profile::parse("mine.toml", text).unwrap_err().to_string();
+        assert!(
+            error.contains("mine.toml:2:1: unknown key `base`"),
+            "{error}"
+        );
+        assert!(error.contains("mine.toml:4:9: not a carrier"), "{error}");
+    }
+
+    #[test]
+    fn carriers_are_read_by_name() {
+        let read = |text: &str| text.parse::<CarrierName>().map(|carrier| carrier.0);
+        assert_eq!(
+            read("header:X-API-Key"),
+            Ok(Carrier::Header("x-api-key".parse().unwrap()))
+        );
+        assert_eq!(read("query:token"), Ok(Carrier::Query("token".into())));
+        for bad in ["", "header:", "header:a b", "query:", "cookie:x", "Bearer"] {
+            assert_eq!(read(bad), Err(InvalidCarrier), "{bad}");
+        }
+    }
+}

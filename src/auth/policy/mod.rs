@@ -94,15 +94,14 @@ impl Policy {
             }
         }
         for (index, rule) in policy.rules.iter().enumerate() {
-            match rule.pattern.first_literal() {
-                Some(first) => policy.by_first.entry(first.into()).or_default().push(index),
-                None => {
-                    policy.others.push(index);
-                    policy
-                        .by_first
-                        .values_mut()
-                        .for_each(|indices| indices.push(index));
-                }
+            if let Some(first) = rule.pattern.first_literal() {
+                policy.by_first.entry(first.into()).or_default().push(index);
+            } else {
+                policy.others.push(index);
+                policy
+                    .by_first
+                    .values_mut()
+                    .for_each(|indices| indices.push(index));
             }
         }
         policy
@@ -149,28 +148,26 @@ impl Rule {
     /// doesn't do.
     pub(super) fn authorize(
         &self,
-        identity: Option<Identity>,
+        identity: Option<&Identity>,
         path: &RequestPath<'_>,
         visitor: impl FnOnce() -> Identity,
-    ) -> Result<Permit, (Denial, Option<Identity>)> {
+    ) -> Result<Permit, Denial> {
         let identity = match (&self.access, identity) {
             (Access::Open, _) => return Ok(self.permit(None)),
-            (Access::Anonymous, identity) => identity.unwrap_or_else(visitor),
-            (_, None) => return Err((Denial::NoCredential, None)),
-            (Access::Authenticated, Some(identity)) => identity,
+            (Access::Anonymous, None) => visitor(),
+            (Access::Anonymous | Access::Authenticated, Some(identity)) => identity.clone(),
             (Access::Require(permission), Some(identity))
                 if identity.permissions().allow(permission) =>
             {
-                identity
+                identity.clone()
             }
-            (Access::Require(_) | Access::Deny, identity) => {
-                return Err((Denial::Forbidden, identity));
-            }
+            (_, None) => return Err(Denial::NoCredential),
+            (Access::Require(_) | Access::Deny, Some(_)) => return Err(Denial::Forbidden),
         };
         if self.pattern.admits(identity.user(), path) {
             Ok(self.permit(Some(identity)))
         } else {
-            Err((Denial::Forbidden, Some(identity)))
+            Err(Denial::Forbidden)
         }
     }
 

@@ -222,15 +222,16 @@ impl Found<'_> {
             SpeaksFor::Bound(user) => user.clone(),
             SpeaksFor::Acting(globs) => {
                 let may_act = |user: &UserId| globs.iter().any(|glob| glob.matches(user));
-                match (assertion, default_user) {
-                    (Assertion::User(user), _) if may_act(user) => user.clone(),
+                let named = match (assertion, default_user) {
+                    (Assertion::User(user), _) if may_act(user) => user,
                     (Assertion::User(_), _) => return Err(Denial::MayNotActAs),
-                    (Assertion::Absent, Some(user)) if may_act(user) => user.clone(),
+                    (Assertion::Absent, Some(default)) if may_act(default) => default,
                     (Assertion::Absent, _) => return Err(Denial::Malformed("no user named")),
                     (Assertion::Malformed, _) => {
                         return Err(Denial::Malformed("invalid user named"));
                     }
-                }
+                };
+                named.clone()
             }
         };
         Ok(self.identity(user))
@@ -288,7 +289,9 @@ impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.digest {
             None => f.write_str(&self.name),
-            Some([a, b, c, d]) => write!(f, "{}#{a:02x}{b:02x}{c:02x}{d:02x}", self.name),
+            Some(beginning) => {
+                write!(f, "{}#{:08x}", self.name, u32::from_be_bytes(beginning))
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 /// The payload of a token whose signature was verified: its JSON, kept compactly so that a later
 /// change of an issuer's settings can be applied without the token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claims(Box<[u8]>);
+pub(super) struct Claims(Box<[u8]>);
 
 /// The JSON of a token's part isn't what RFC 7519 asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

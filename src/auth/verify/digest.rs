@@ -37,8 +37,7 @@ impl KeyDigest {
 
     /// Its first four bytes: enough to tell keys apart in a log, useless to guess one.
     pub(super) fn beginning(&self) -> [u8; 4] {
-        let Self([a, b, c, d, ..]) = *self;
-        [a, b, c, d]
+        self.0.first_chunk().copied().unwrap_or_default()
     }
 }
 
@@ -50,15 +49,19 @@ impl fmt::Display for KeyDigest {
 
 impl fmt::Debug for KeyDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let KeyDigest([a, b, c, d, ..]) = self;
-        write!(f, "KeyDigest({a:02x}{b:02x}{c:02x}{d:02x}…)")
+        write!(
+            f,
+            "KeyDigest({:08x}…)",
+            u32::from_be_bytes(self.beginning())
+        )
     }
 }
 
 impl std::hash::Hash for KeyDigest {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let KeyDigest([a, b, c, d, e, f, g, h, ..]) = *self;
-        state.write_u64(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
+        state.write_u64(u64::from_le_bytes(
+            self.0.first_chunk().copied().unwrap_or_default(),
+        ));
     }
 }
 

@@ -41,7 +41,7 @@ impl std::fmt::Display for CredentialId {
 
 /// What the identity rests on, so that it can be judged again.
 #[derive(Clone, Debug)]
-pub(crate) enum Basis {
+pub(in crate::auth) enum Basis {
     /// The key of this digest.
     Key(KeyDigest),
     /// A token.
@@ -52,7 +52,7 @@ pub(crate) enum Basis {
 
 /// How a token was verified: under this key of this issuer, whose settings had this stamp.
 #[derive(Clone, Debug)]
-pub(crate) struct TokenBasis {
+pub(in crate::auth) struct TokenBasis {
     pub(super) issuer: Arc<str>,
     pub(super) algorithm: Algorithm,
     pub(super) key: KeyFingerprint,
@@ -120,7 +120,7 @@ impl Identity {
         }
     }
 
-    pub(crate) fn basis(&self) -> &Basis {
+    pub(in crate::auth) fn basis(&self) -> &Basis {
         &self.basis
     }
 }

@@ -257,7 +257,7 @@ impl JwtVerifier {
             .permissions_claim
             .as_deref()
             .and_then(|name| object.claim(name));
-        let mut word = |word: &str| {
+        let word = |word: &str| {
             granted.extend(Permission::parse(word));
             granted.extend(settings.roles.get(word).into_iter().flatten().cloned());
         };

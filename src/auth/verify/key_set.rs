@@ -22,7 +22,7 @@ pub struct KeySet {
 
 /// One key, which fixes the family of algorithms that it can verify.
 #[derive(Clone)]
-pub struct VerifyingKey {
+pub(super) struct VerifyingKey {
     kid: Option<Box<str>>,
     algorithm: Option<Algorithm>,
     key: DecodingKey,

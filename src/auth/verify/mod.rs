@@ -14,11 +14,11 @@ use std::sync::Arc;
 pub use api_key::{
     KeyId, KeySettings, KeyTable, KeyTableBuilder, SpeaksFor, TableConflict, Transports,
 };
-pub use claims::{Claims, ClaimsError};
+use claims::Claims;
 pub use digest::KeyDigest;
 pub use identity::{CredentialId, Identity};
 pub use jwt::{Audience, IssuerSettings, JwtVerifier};
-pub use key_set::{Algorithm, KeyFingerprint, KeySet, KeySetError, VerifyingKey};
+pub use key_set::{Algorithm, KeyFingerprint, KeySet, KeySetError};
 pub use memo::Memo;
 pub use template::{InvalidTemplate, UserTemplate};
 
@@ -44,7 +44,7 @@ pub struct Verifiers {
 
 /// What a verifier says of a credential.
 #[derive(Debug)]
-pub enum Verdict {
+pub(super) enum Verdict {
     /// It is good, and stands for this identity.
     Accept(Identity),
     /// It is of another kind.
@@ -110,10 +110,10 @@ impl Verifiers {
         now: Timestamp,
     ) -> Result<Identity, Denial> {
         let value = &*credential.value;
-        if jwt::has_shape(value) {
-            if let Some(identity) = self.remembered(value, memo, now) {
-                return Ok(identity);
-            }
+        if jwt::has_shape(value)
+            && let Some(identity) = self.remembered(value, memo, now)
+        {
+            return Ok(identity);
         }
         if let Some(key) = self.keys.find(KeyDigest::of(value.as_bytes())) {
             return key.identify(assertion, self.default_user.as_ref(), transport, now);
