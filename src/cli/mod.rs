@@ -2,6 +2,7 @@
 //! secret is ever an argument, since every process of the machine may read those.
 
 mod cert;
+mod configuration;
 mod connect;
 mod credential;
 mod dial;
@@ -10,6 +11,8 @@ mod key;
 mod output;
 mod schema;
 mod secret;
+mod sign;
+mod token;
 
 use std::{
     io::{self, Write},
@@ -45,6 +48,7 @@ enum Command {
     Connect(connect::Connect),
     Secret(secret::Secrets),
     Key(key::Keys),
+    Token(token::Tokens),
     Cert(cert::Certs),
     Health(health::Health),
     Schema(schema::Schema),
@@ -56,6 +60,7 @@ impl Command {
             Self::Connect(command) => command.run(),
             Self::Secret(command) => command.run(),
             Self::Key(command) => command.run(),
+            Self::Token(command) => command.run(),
             Self::Cert(command) => command.run(),
             Self::Health(command) => command.run(),
             Self::Schema(command) => command.run(),

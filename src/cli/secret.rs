@@ -1,16 +1,17 @@
 //! `doorward secret`: a fresh signing secret, and a token signed with it.
 
-use aws_lc_rs::{hmac, rand};
-use base64::{
-    Engine,
-    engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD},
-};
+use anyhow::Context;
+use aws_lc_rs::rand;
+use base64::{Engine, engine::general_purpose::URL_SAFE};
 use serde::Serialize;
+use serde_json::Map;
 
 use super::{
     Exit,
     output::{self, Format},
+    sign::sign,
 };
+use crate::{config::Algorithm, secret::Secret};
 
 /// Makes a signing secret, and a token signed with it.
 ///
@@ -38,10 +39,9 @@ impl Secrets {
         let mut random = [0; 64];
         rand::fill(&mut random)?;
         let secret = URL_SAFE.encode(random);
-        let pair = Pair {
-            token: token_without_claims(&secret),
-            secret,
-        };
+        let key = Secret::new(secret.as_str());
+        let token = sign(Algorithm::HS256, &Map::new(), &key).context("HS256 signs")?;
+        let pair = Pair { secret, token };
         output::print(self.format, &pair, || {
             format!(
                 "# The secret. It signs tokens: give it to the sidecar (secret_file of an [[issuer]], or\n\
@@ -51,28 +51,5 @@ impl Secrets {
             )
         })?;
         Ok(Exit::Done)
-    }
-}
-
-/// A compact JWS (RFC 7515 §3.1) over an empty claim set. The secret's text is the key as it is,
-/// not what it would decode to.
-fn token_without_claims(secret: &str) -> String {
-    let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"JWT"}"#);
-    let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode("{}"));
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-    let signature = hmac::sign(&key, signed.as_bytes());
-    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_token_is_the_one_that_zeps_own_tool_prints_for_the_secret() {
-        assert_eq!(
-            token_without_claims("do-not-use-this-secret-in-production"),
-            "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.12zfcf0Bz8NTzH4bU58lst3WN8qQpKjqsm7D83exRvw"
-        );
     }
 }
