@@ -28,23 +28,34 @@ impl ConfigArgument {
     /// The file to read; `None` when the environment alone configures.
     pub(super) fn path(&self) -> Option<&Path> {
         let default = Path::new(DEFAULT);
-        self.config.as_deref().or_else(|| default.exists().then_some(default))
+        self.config
+            .as_deref()
+            .or_else(|| default.exists().then_some(default))
     }
 
     /// Reads it. What is wrong with it is in the result.
     pub(super) fn read(&self) -> anyhow::Result<Written> {
         let environment: Environment = env::vars_os().collect();
-        let Some(path) = self.path() else { return Ok(Written::from_environment(&environment)) };
+        let Some(path) = self.path() else {
+            return Ok(Written::from_environment(&environment));
+        };
         let text =
             fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-        Ok(Written::from_file(path.display().to_string(), text, &environment))
+        Ok(Written::from_file(
+            path.display().to_string(),
+            text,
+            &environment,
+        ))
     }
 
     /// Reads it, and takes nothing but a sound one.
     pub(super) fn read_sound(&self) -> anyhow::Result<Written> {
         let written = self.read()?;
         if !written.is_sound() {
-            bail!("the configuration has errors\n{}", written.report([]).to_text());
+            bail!(
+                "the configuration has errors\n{}",
+                written.report([]).to_text()
+            );
         }
         Ok(written)
     }

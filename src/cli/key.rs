@@ -1,6 +1,6 @@
 //! `doorward key`: API keys.
 
-use aws_lc_rs::{digest, rand};
+use aws_lc_rs::rand;
 use clap::Subcommand;
 use serde::Serialize;
 
@@ -9,8 +9,11 @@ use super::{
     output::{self, Format},
 };
 use crate::{
+    auth::{
+        InvalidGlob, InvalidPermission, InvalidUserId, KeyDigest, Permission, UserGlob, UserId,
+    },
     clock::Timestamp,
-    config::{Digest, Period},
+    config::Period,
     secret::Secret,
 };
 
@@ -44,13 +47,13 @@ impl Keys {
   doorward key create --user ci --format json | jq -r .key > secrets/ci-key")]
 struct Create {
     /// Bind the key to this user: whoever presents it is that user
-    #[arg(long, value_name = "USER", group = "for")]
+    #[arg(long, value_name = "USER", group = "for", value_parser = user)]
     user: Option<String>,
     /// Let the key act for others: the ids its holder may name; `*` only at the end, or alone
-    #[arg(long, value_name = "GLOB", num_args = 1.., group = "for")]
+    #[arg(long, value_name = "GLOB", num_args = 1.., group = "for", value_parser = glob)]
     acts_as: Vec<String>,
     /// A permission, RESOURCE:ACTION, may be repeated; without any, the profile's base set
-    #[arg(long = "permission", value_name = "R:A")]
+    #[arg(long = "permission", value_name = "R:A", value_parser = permission)]
     permissions: Vec<String>,
     /// How long it is good for: 90d, 12h; without it, for ever
     #[arg(long, value_name = "DURATION")]
@@ -95,7 +98,7 @@ struct Document<'a> {
 impl Create {
     fn run(self, now: Timestamp) -> anyhow::Result<Exit> {
         let key = generate()?;
-        let sha256 = digest_of(&key).to_string();
+        let sha256 = KeyDigest::of(key.expose()).to_string();
         let id = self
             .id
             .clone()
@@ -134,6 +137,18 @@ impl Create {
     }
 }
 
+fn user(text: &str) -> Result<String, InvalidUserId> {
+    UserId::parse(text).map(|_| text.to_owned())
+}
+
+fn glob(text: &str) -> Result<String, InvalidGlob> {
+    UserGlob::parse(text).map(|_| text.to_owned())
+}
+
+fn permission(text: &str) -> Result<String, InvalidPermission> {
+    Permission::parse(text).map(|_| text.to_owned())
+}
+
 /// A new key: `dw_`, 32 random base62 digits (190 bits), and six more that are their CRC-32, by
 /// which a scanner or a typist sees at once whether it can be one.
 pub(super) fn generate() -> anyhow::Result<Secret> {
@@ -148,14 +163,6 @@ pub(super) fn generate() -> anyhow::Result<Secret> {
             .map(|place| digit(checksum / 62_u32.pow(place) % 62)),
     );
     Ok(Secret::new(key))
-}
-
-/// SHA-256 of a key, under which it is declared and looked up.
-pub(super) fn digest_of(key: &Secret) -> Digest {
-    let digest = digest::digest(&digest::SHA256, key.expose());
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(digest.as_ref());
-    Digest(bytes)
 }
 
 /// A base62 digit without bias: 248 is the largest multiple of 62 in a byte.
@@ -228,7 +235,7 @@ mod tests {
             "CONVERSATION:WRITE",
         ];
         let create = create(&[&arguments[..], &["--expires", "1d"]].concat()).unwrap();
-        let digest = digest_of(&Secret::new("k"));
+        let digest = KeyDigest::of(b"k");
         let block = create
             .block("we\"b", &digest.to_string(), Timestamp::from_secs(0))
             .unwrap();

@@ -21,7 +21,9 @@ pub(super) fn sign(
     };
     let header = format!(r#"{{"alg":"{name}","typ":"JWT"}}"#);
     let claims = Value::Object(claims.clone()).to_string();
-    let message = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
+    let message = [header, claims]
+        .map(|part| URL_SAFE_NO_PAD.encode(part))
+        .join(".");
     let signature = hmac::sign(&hmac::Key::new(hmac, secret.expose()), message.as_bytes());
     Some(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
@@ -42,7 +44,8 @@ mod tests {
     #[test]
     fn every_shared_secret_algorithm_verifies() {
         use jsonwebtoken::{Algorithm as Named, DecodingKey, Validation, decode};
-        let secret = Secret::new("a secret of this length is long enough for HS512, by far; 64 bytes");
+        let secret =
+            Secret::new("a secret of this length is long enough for HS512, by far; 64 bytes");
         let claims = Map::from_iter([("sub".to_owned(), "alice".into())]);
         let pairs = [
             (Algorithm::HS256, Named::HS256),

