@@ -6,6 +6,7 @@
 
 pub mod compile;
 pub mod live;
+mod materials;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use ipnet::IpNet;
 use rustls::pki_types::ServerName;
 
 use crate::auth::Gate;
+pub use materials::{Material, Materials};
 
 /// The number of a published snapshot; it grows by one with each publication.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
