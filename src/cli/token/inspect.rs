@@ -125,7 +125,7 @@ impl Findings {
         match header.get("alg").and_then(Value::as_str) {
             None => self.wrong("its header names no algorithm"),
             Some(name) if name.eq_ignore_ascii_case("none") => {
-                self.wrong("it is not signed (alg none)")
+                self.wrong("it is not signed (alg none)");
             }
             Some(_) => {}
         }
@@ -142,7 +142,7 @@ impl Findings {
         let time = |name| claims.get(name).map(time);
         match time("exp") {
             Some(Some(end)) if end <= now => {
-                self.wrong(format!("it expired {} ago", period(end, now)))
+                self.wrong(format!("it expired {} ago", period(end, now)));
             }
             _ => {}
         }
