@@ -75,7 +75,8 @@ impl Create {
             bail!("{} is there already; --force replaces it", path.display());
         }
         for (path, pem, mode) in &files {
-            write_new(path, pem, *mode).with_context(|| format!("writing {}", path.display()))?;
+            write_new(path, pem.as_bytes(), *mode)
+                .with_context(|| format!("writing {}", path.display()))?;
         }
         let names: Vec<String> = files
             .iter()
@@ -172,13 +173,13 @@ fn remove(path: &Path) -> io::Result<()> {
 }
 
 /// Writes a file that must not be there yet, with these permissions from its first moment.
-pub(super) fn write_new(path: &Path, text: &str, mode: u32) -> io::Result<()> {
+pub(super) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(mode)
         .open(path)?;
-    file.write_all(text.as_bytes())
+    file.write_all(bytes)
 }
 
 #[cfg(test)]

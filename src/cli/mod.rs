@@ -5,6 +5,7 @@ mod cert;
 mod configuration;
 mod connect;
 mod credential;
+mod demo;
 mod dial;
 mod health;
 mod key;

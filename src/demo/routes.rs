@@ -118,7 +118,7 @@ impl Visit<'_> {
                 "version": "1.9.2",
             })),
             Route::Message => self.message(&user, body).await,
-            Route::Who => reply::ok(&who::describe(head)),
+            Route::Who => reply::json(who::describe(head)),
             Route::Events => events::answer(user, head.uri.query()),
             Route::IngestUrl => self.ingest(&user, body).await,
             Route::Settings(selected) => reply::ok(&settings(selected)),
