@@ -170,7 +170,11 @@ impl Session {
         };
         match self.socket.send(text.into()).await {
             // Closed meanwhile: the next read says how.
-            Err(tungstenite::Error::ConnectionClosed | tungstenite::Error::Protocol(_)) => Ok(()),
+            Err(
+                tungstenite::Error::ConnectionClosed
+                | tungstenite::Error::Protocol(_)
+                | tungstenite::Error::Io(_),
+            ) => Ok(()),
             sent => sent,
         }
     }

@@ -189,7 +189,7 @@ async fn refusal(response: Response<Incoming>) -> anyhow::Result<Dialed> {
 }
 
 /// Everything but unreserved characters (RFC 3986 §2.3) as `%XX`.
-fn percent_encode(bytes: &[u8]) -> String {
+pub(super) fn percent_encode(bytes: &[u8]) -> String {
     let encode = |byte: &u8| match *byte {
         b'-' | b'.' | b'_' | b'~' => char::from(*byte).to_string(),
         byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),

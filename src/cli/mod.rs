@@ -2,11 +2,13 @@
 //! secret is ever an argument, since every process of the machine may read those.
 
 mod cert;
+mod check;
 mod configuration;
 mod connect;
 mod credential;
 mod demo;
 mod dial;
+mod explain;
 mod health;
 mod key;
 mod output;
@@ -46,7 +48,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Demo),
     Connect(connect::Connect),
+    Check(check::Check),
+    Explain(explain::Explain),
     Secret(secret::Secrets),
     Key(key::Keys),
     Token(token::Tokens),
@@ -58,7 +63,10 @@ enum Command {
 impl Command {
     fn run(self) -> anyhow::Result<Exit> {
         match self {
+            Self::Demo(command) => command.run(),
             Self::Connect(command) => command.run(),
+            Self::Check(command) => command.run(),
+            Self::Explain(command) => command.run(),
             Self::Secret(command) => command.run(),
             Self::Key(command) => command.run(),
             Self::Token(command) => command.run(),

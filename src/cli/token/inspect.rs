@@ -13,6 +13,7 @@ use crate::{
         output::{self, Format},
     },
     clock::Timestamp,
+    snapshot::Snapshot,
 };
 
 /// Says what a token claims and what is wrong with it, without ever repeating it.
@@ -63,13 +64,22 @@ impl Inspect {
         let token = self.from.read()?;
         let token = String::from_utf8_lossy(token.expose());
         let mut findings = Findings::of(&token, now);
-        let issuers: &[JwtVerifier] = &[];
+        let snapshot = self.snapshot(now)?;
+        let issuers = snapshot.as_ref().map_or(&[][..], |snapshot| &snapshot.gate.verifiers.issuers);
         findings.issuers = issuers
             .iter()
             .map(|issuer| judge(issuer, &token, now))
             .collect();
         output::print(self.format, &findings, || findings.to_text(now))?;
         Ok(findings.exit())
+    }
+
+    /// What would run, or nothing when there is no configuration at all.
+    fn snapshot(&self, now: Timestamp) -> anyhow::Result<Option<Snapshot>> {
+        if self.config.path().is_some() {
+            return self.config.snapshot(now).map(Some);
+        }
+        Ok(self.config.compile(now)?.snapshot)
     }
 }
 
