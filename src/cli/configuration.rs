@@ -42,7 +42,10 @@ impl ConfigArgument {
 
     /// Its name in messages.
     pub(super) fn name(&self) -> String {
-        self.path().map_or_else(|| "environment".to_owned(), |path| path.display().to_string())
+        self.path().map_or_else(
+            || "environment".to_owned(),
+            |path| path.display().to_string(),
+        )
     }
 
     /// Reads it, and takes nothing but a sound one.
@@ -60,7 +63,11 @@ impl ConfigArgument {
         let written = self.read(&environment)?;
         let (materials, mut found) = load(&written.config, &environment);
         let tickets = Tickets::new()?;
-        let context = Context { generation: Generation::default(), now, tickets: &tickets };
+        let context = Context {
+            generation: Generation::default(),
+            now,
+            tickets: &tickets,
+        };
         let snapshot = match compile(&written.config, &materials, &context) {
             Ok(compiled) => {
                 found.extend(compiled.warnings);
@@ -83,10 +90,16 @@ impl ConfigArgument {
     }
 
     fn read(&self, environment: &Environment) -> anyhow::Result<Written> {
-        let Some(path) = self.path() else { return Ok(Written::from_environment(environment)) };
+        let Some(path) = self.path() else {
+            return Ok(Written::from_environment(environment));
+        };
         let text =
             fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-        Ok(Written::from_file(path.display().to_string(), text, environment))
+        Ok(Written::from_file(
+            path.display().to_string(),
+            text,
+            environment,
+        ))
     }
 }
 
