@@ -134,7 +134,8 @@ impl Link {
 
     /// How long it has been idle.
     pub(super) fn idle_for(&self, now: Instant) -> Duration {
-        self.idle_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+        self.idle_since
+            .map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
     /// The bare stream after a `101`, and what had been read from it beyond that.
@@ -158,16 +159,25 @@ impl Link {
         } else {
             UnansweredKind::Closed
         };
-        Unanswered { unsent, ..self.no_answer(kind) }
+        Unanswered {
+            unsent,
+            ..self.no_answer(kind)
+        }
     }
 
     fn no_answer(&self, kind: UnansweredKind) -> Unanswered {
-        Unanswered { kind, unsent: None, heard: self.heard.get() }
+        Unanswered {
+            kind,
+            unsent: None,
+            heard: self.heard.get(),
+        }
     }
 }
 
 impl std::fmt::Debug for Link {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Link").field("idle_since", &self.idle_since).finish_non_exhaustive()
+        f.debug_struct("Link")
+            .field("idle_since", &self.idle_since)
+            .finish_non_exhaustive()
     }
 }

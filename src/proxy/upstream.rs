@@ -123,15 +123,30 @@ impl Pool {
             };
             let reused = lease.link.is_reused();
             let spare = (reused && is_repeatable(&request)).then(|| bodiless_copy(&request));
-            let unanswered = match lease.link.exchange(request, upload, limits.first_byte).await {
+            let unanswered = match lease
+                .link
+                .exchange(request, upload, limits.first_byte)
+                .await
+            {
                 Ok(response) => return Ok(Answered { response, lease }),
                 Err(unanswered) => unanswered,
             };
             request = match (unanswered, spare) {
-                (Unanswered { unsent: Some(unsent), .. }, _) if reused => unsent,
-                (Unanswered { kind: UnansweredKind::Closed, heard: false, .. }, Some(spare)) => {
-                    spare
-                }
+                (
+                    Unanswered {
+                        unsent: Some(unsent),
+                        ..
+                    },
+                    _,
+                ) if reused => unsent,
+                (
+                    Unanswered {
+                        kind: UnansweredKind::Closed,
+                        heard: false,
+                        ..
+                    },
+                    Some(spare),
+                ) => spare,
                 (unanswered, _) => return Err(failure(unanswered.kind, upload)),
             };
         }
@@ -182,7 +197,10 @@ impl Pool {
     fn take(&self) -> Option<Lease> {
         let link = self.idle.borrow_mut().pop()?;
         self.metrics.upstream_connection_reused();
-        Some(Lease { link, epoch: self.epoch.get() })
+        Some(Lease {
+            link,
+            epoch: self.epoch.get(),
+        })
     }
 
     async fn connect(&self, limits: &Limits) -> Result<Lease, Failure> {
@@ -208,7 +226,9 @@ fn open(
         };
         let tcp = tcp.map_err(|_| Failure::Connect)?;
         tcp.set_nodelay(true).map_err(|_| Failure::Connect)?;
-        let Some(tls) = &backend.tls else { return Ok(BackendTransport::Tcp(tcp)) };
+        let Some(tls) = &backend.tls else {
+            return Ok(BackendTransport::Tcp(tcp));
+        };
         TlsConnector::from(Arc::clone(&tls.config))
             .connect(tls.name.clone(), tcp)
             .await
