@@ -173,4 +173,6 @@ fn warn_of_nobody(config: &Config, findings: &mut Findings) {
 }
 
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod tests;
