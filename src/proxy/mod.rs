@@ -101,7 +101,10 @@ impl DataPlane {
         let mut intakes: Vec<Vec<_>> = (0..workers.get()).map(|_| Vec::new()).collect();
         let mut open = |address, purpose| -> io::Result<SocketAddr> {
             let (bound, opened) = listener::open(address, purpose, workers)?;
-            intakes.iter_mut().zip(opened).for_each(|(of_one, intake)| of_one.push(intake));
+            intakes
+                .iter_mut()
+                .zip(opened)
+                .for_each(|(of_one, intake)| of_one.push(intake));
             Ok(bound)
         };
         let addresses = settings
@@ -119,7 +122,11 @@ impl DataPlane {
             .enumerate()
             .map(|(index, intakes)| worker::start(shared, index, intakes))
             .collect::<io::Result<Vec<_>>>()?;
-        Ok(Self { addresses, redirect, threads })
+        Ok(Self {
+            addresses,
+            redirect,
+            threads,
+        })
     }
 
     /// The addresses for clients, with the ports that were given for port 0.

@@ -149,7 +149,9 @@ impl Worker {
                 stalled: Some(snapshot.limits.write_stall),
             };
             self.tunnels.sweep(now, patience);
-            self.connections.borrow_mut().retain(|connection| connection.strong_count() > 0);
+            self.connections
+                .borrow_mut()
+                .retain(|connection| connection.strong_count() > 0);
         }
     }
 
@@ -186,22 +188,32 @@ impl Worker {
     }
 
     fn is_drained(&self, deadline: Instant) -> bool {
-        let idle = self.connections.borrow().iter().all(|connection| connection.strong_count() == 0);
+        let idle = self
+            .connections
+            .borrow()
+            .iter()
+            .all(|connection| connection.strong_count() == 0);
         idle || Instant::now() >= deadline
     }
 }
 
 /// Starts a worker on a thread of its own; it ends when the process has drained.
-pub(super) fn start(shared: &Shared, index: usize, intakes: Vec<Intake>) -> io::Result<JoinHandle<()>> {
+pub(super) fn start(
+    shared: &Shared,
+    index: usize,
+    intakes: Vec<Intake>,
+) -> io::Result<JoinHandle<()>> {
     let shared = shared.clone();
     let in_flight: InFlight = shared.draining.in_flight();
-    thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
-        // Held until this thread has no more to do.
-        let _in_flight = in_flight;
-        if let Err(error) = run(&shared, index, intakes) {
-            tracing::error!(%error, worker = index, "worker cannot run");
-        }
-    })
+    thread::Builder::new()
+        .name(format!("worker-{index}"))
+        .spawn(move || {
+            // Held until this thread has no more to do.
+            let _in_flight = in_flight;
+            if let Err(error) = run(&shared, index, intakes) {
+                tracing::error!(%error, worker = index, "worker cannot run");
+            }
+        })
 }
 
 fn run(shared: &Shared, index: usize, intakes: Vec<Intake>) -> io::Result<()> {
