@@ -14,7 +14,7 @@ use crate::sessions::{EndReason, Session};
 
 /// Why an answer broke off; the client sees a truncated answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Truncated {
+pub(super) enum Truncated {
     /// The backend's answer broke off.
     #[error("the backend's answer broke off")]
     Backend,

@@ -29,7 +29,9 @@ const MAX_BUFFER: usize = 64 * 1024;
 /// An HTTP/1.1 connection to the backend, driven by its holder.
 pub(super) struct Link {
     sender: http1::SendRequest<RequestBody>,
-    connection: Option<http1::Connection<TokioIo<BackendStream>, RequestBody>>,
+    connection: http1::Connection<TokioIo<BackendStream>, RequestBody>,
+    /// Whether the connection is over.
+    ended: bool,
     /// Whether the backend has said anything since the last request.
     heard: Rc<Cell<bool>>,
     first_byte: Lapse,
@@ -72,7 +74,8 @@ impl Link {
             .await?;
         Ok(Box::new(Self {
             sender,
-            connection: Some(connection),
+            connection,
+            ended: false,
             heard,
             first_byte: Lapse::default(),
             idle_since: None,
@@ -114,9 +117,14 @@ impl Link {
 
     /// Moves bytes. Ready when the connection is over.
     pub(super) fn drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut self.connection {
-            Some(connection) => Pin::new(connection).poll(cx).map(|_| ()),
-            None => Poll::Ready(()),
+        // Polled once more after its end, hyper would shut down a stream that is upgraded.
+        if !self.ended {
+            self.ended = Pin::new(&mut self.connection).poll(cx).is_ready();
+        }
+        if self.ended {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
         }
     }
 
@@ -139,10 +147,10 @@ impl Link {
     }
 
     /// The bare stream after a `101`, and what had been read from it beyond that.
-    pub(super) async fn into_upgraded(mut self: Box<Self>) -> Option<(BackendStream, Bytes)> {
+    pub(super) async fn into_upgraded(mut self: Box<Self>) -> (BackendStream, Bytes) {
         poll_fn(|cx| self.drive(cx)).await;
-        let parts = self.connection.take()?.into_parts();
-        Some((parts.io.into_inner(), parts.read_buf))
+        let parts = self.connection.into_parts();
+        (parts.io.into_inner(), parts.read_buf)
     }
 
     fn unanswered(

@@ -60,8 +60,8 @@ use crate::telemetry::writer::LogSink;
 pub struct Settings {
     /// Addresses for clients.
     pub addresses: Vec<SocketAddr>,
-    /// An address that sends plain HTTP to `https` on the first of `addresses`.
-    pub redirect: Option<SocketAddr>,
+    /// Addresses that send plain HTTP to `https` on the first of `addresses`.
+    pub redirects: Vec<SocketAddr>,
     /// Threads.
     pub workers: NonZeroUsize,
 }
@@ -87,7 +87,7 @@ pub struct Shared {
 #[derive(Debug)]
 pub struct DataPlane {
     addresses: Vec<SocketAddr>,
-    redirect: Option<SocketAddr>,
+    redirects: Vec<SocketAddr>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -113,10 +113,11 @@ impl DataPlane {
             .map(|address| open(*address, Purpose::Gate))
             .collect::<io::Result<Vec<_>>>()?;
         let https_port = addresses.first().map_or(443, SocketAddr::port);
-        let redirect = settings
-            .redirect
-            .map(|address| open(address, Purpose::Redirect { https_port }))
-            .transpose()?;
+        let redirects = settings
+            .redirects
+            .iter()
+            .map(|address| open(*address, Purpose::Redirect { https_port }))
+            .collect::<io::Result<Vec<_>>>()?;
         let threads = intakes
             .into_iter()
             .enumerate()
@@ -124,7 +125,7 @@ impl DataPlane {
             .collect::<io::Result<Vec<_>>>()?;
         Ok(Self {
             addresses,
-            redirect,
+            redirects,
             threads,
         })
     }
@@ -135,10 +136,10 @@ impl DataPlane {
         &self.addresses
     }
 
-    /// The address of the redirect.
+    /// The addresses of the redirect.
     #[must_use]
-    pub fn redirect(&self) -> Option<SocketAddr> {
-        self.redirect
+    pub fn redirects(&self) -> &[SocketAddr] {
+        &self.redirects
     }
 
     /// Waits until all workers have ended, which they do once the drain has started and their

@@ -67,12 +67,7 @@ pub(super) async fn open(
         return Err(failed());
     }
     expected.clean(&mut answer.headers);
-    let (stream, read) = answered
-        .lease
-        .link
-        .into_upgraded()
-        .await
-        .ok_or_else(failed)?;
+    let (stream, read) = answered.lease.link.into_upgraded().await;
     let session = exchange.register(&worker.tunnels).ok_or_else(failed)?;
     let max_message = snapshot.websocket.max_message;
     let opened = Opened {
@@ -154,6 +149,7 @@ pub(super) async fn carry(
         slot,
     } = opened;
     let worker = &client.worker;
+    exchange.becomes_websocket();
     worker.metrics.tunnel_opened();
     let end = Tunnel::new(
         side,

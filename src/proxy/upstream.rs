@@ -25,40 +25,40 @@ const MAX_IDLE: usize = 256;
 
 /// Why the backend gave no usable answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
+pub(super) enum Failure {
     /// No connection: refused, unreachable, unknown host.
-    #[error("connect")]
+    #[error("cannot connect")]
     Connect,
     /// The TLS handshake failed.
-    #[error("tls")]
+    #[error("TLS handshake failed")]
     Tls,
     /// No connection in time.
-    #[error("connect_timeout")]
+    #[error("no connection in time")]
     ConnectTimeout,
     /// The connection broke before an answer.
-    #[error("closed")]
+    #[error("connection closed before an answer")]
     Closed,
     /// The answer is not valid HTTP, or its framing is ambiguous.
-    #[error("garbage")]
+    #[error("answer is not valid HTTP")]
     Garbage,
     /// A `101` that nobody asked for, or that does not fit the handshake.
-    #[error("bad_upgrade")]
+    #[error("answer does not fit the upgrade")]
     BadUpgrade,
     /// No answer in time.
-    #[error("first_byte_timeout")]
+    #[error("no answer in time")]
     FirstByteTimeout,
     /// The client's body is malformed: not the backend's fault.
-    #[error("request_body")]
+    #[error("request body is malformed")]
     RequestBody,
     /// The client's body stopped arriving: not the backend's fault.
-    #[error("request_body_timeout")]
+    #[error("request body stopped arriving")]
     RequestBodyTimeout,
 }
 
 impl Failure {
     /// A short name for logs and metrics.
     #[must_use]
-    pub const fn reason(self) -> &'static str {
+    pub(super) const fn reason(self) -> &'static str {
         match self {
             Self::Connect => "connect",
             Self::Tls => "tls",

@@ -130,27 +130,18 @@ async fn bytes_after_an_answer_end_the_connection() {
     client.ask("GET /", &[]).await;
     let mut backend = sidecar.accept().await;
     backend.head().await;
+    let evil = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
     backend
-        .answer(
-            "200 OK",
-            &[],
-            "okHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil",
-        )
+        .send(format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok{evil}"
+        ))
         .await;
-    // The declared length counts the rest as body, so say less than is sent.
-    client.head().await;
-    let mut other = sidecar.connect().await;
-    other.ask("GET /", &[]).await;
-    let mut second = sidecar.accept().await;
-    second.head().await;
-    second.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil").await;
-    other.until("ok").await;
-    other.ask("GET /next", &[]).await;
-    drop(client);
-    let mut third = sidecar.accept().await;
-    third.head().await;
-    third.answer("200 OK", &[], "good").await;
-    assert!(other.until("good").await.starts_with("HTTP/1.1 200 "));
+    client.until("ok").await;
+    client.ask("GET /next", &[]).await;
+    let mut fresh = sidecar.accept().await;
+    fresh.head().await;
+    fresh.answer("200 OK", &[], "good").await;
+    assert!(client.until("good").await.starts_with("HTTP/1.1 200 "));
 }
 
 #[tokio::test]

@@ -101,6 +101,7 @@ async fn streaming(sidecar: &Sidecar, kind: &str) -> (Peer<TcpStream>, Peer<TcpS
     backend
         .send(format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n"))
         .await;
+    client.head().await;
     client.until("a\r\n").await;
     (client, backend)
 }

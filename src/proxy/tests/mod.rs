@@ -170,7 +170,7 @@ impl Sidecar {
         };
         let settings = Settings {
             addresses: vec!["127.0.0.1:0".parse().unwrap()],
-            redirect: Some("127.0.0.1:0".parse().unwrap()),
+            redirects: vec!["127.0.0.1:0".parse().unwrap()],
             workers: NonZeroUsize::MIN,
         };
         let plane = DataPlane::start(&settings, &shared).unwrap();
@@ -298,6 +298,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     }
 
     async fn more(&mut self) -> bool {
+        self.read.reserve(64 * 1024);
         let read = timeout(LONG, self.stream.read_buf(&mut self.read)).await;
         matches!(read.expect("the other side is silent"), Ok(length) if length > 0)
     }
