@@ -52,7 +52,7 @@ pub(super) fn json(source: &Source, diagnostics: &[Diagnostic]) -> Value {
 struct Line<'t> {
     number: usize,
     text: &'t str,
-    marked: Range<usize>,
+    caret: Range<usize>,
 }
 
 fn line_of<'t>(masked: &'t str, diagnostic: &Diagnostic) -> Option<Line<'t>> {
@@ -61,11 +61,11 @@ fn line_of<'t>(masked: &'t str, diagnostic: &Diagnostic) -> Option<Line<'t>> {
     let start = before.rfind('\n').map_or(0, |at| at + 1);
     let text = masked.get(start..)?.lines().next().unwrap_or_default();
     let in_line = |offset: usize| offset.saturating_sub(start).min(text.len());
-    let marked = in_line(span.start)..in_line(span.end.max(span.start));
+    let caret = in_line(span.start)..in_line(span.end.max(span.start));
     Some(Line {
         number: before.matches('\n').count() + 1,
         text,
-        marked,
+        caret,
     })
 }
 
@@ -74,7 +74,7 @@ fn snippet(source: &Source, diagnostic: &Diagnostic, line: &Line<'_>) -> String 
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let caret = AnnotationKind::Primary.span(line.marked.clone());
+    let caret = AnnotationKind::Primary.span(line.caret.clone());
     let shown = Snippet::source(line.text)
         .path(&source.name)
         .line_start(line.number);
