@@ -43,7 +43,10 @@ async fn connect(
     config.alpn_protocols = vec![protocol.to_vec()];
     let tcp = TcpStream::connect(sidecar.address).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();
-    TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap()
+    TlsConnector::from(Arc::new(config))
+        .connect(name, tcp)
+        .await
+        .unwrap()
 }
 
 async fn connect_http2<B>(
@@ -51,11 +54,15 @@ async fn connect_http2<B>(
     certificate: &CertificateDer<'static>,
 ) -> http2::SendRequest<B>
 where
-    B: http_body::Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + Unpin + 'static,
+    B: http_body::Body<Data = Bytes, Error: std::error::Error + Send + Sync>
+        + Send
+        + Unpin
+        + 'static,
 {
     let stream = TokioIo::new(connect(sidecar, certificate, b"h2").await);
-    let (sender, connection) =
-        http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+    let (sender, connection) = http2::handshake(TokioExecutor::new(), stream)
+        .await
+        .unwrap();
     tokio::spawn(connection);
     sender
 }
@@ -72,7 +79,9 @@ async fn both<T>(
     asking: impl Future<Output = hyper::Result<Response<Incoming>>>,
     serving: impl Future<Output = T>,
 ) -> (Response<Incoming>, T) {
-    let (response, served) = timeout(LONG, async { tokio::join!(asking, serving) }).await.unwrap();
+    let (response, served) = timeout(LONG, async { tokio::join!(asking, serving) })
+        .await
+        .unwrap();
     (response.unwrap(), served)
 }
 
@@ -85,12 +94,22 @@ async fn http1_over_tls_is_secure_to_the_backend_and_the_browser() {
     let mut client = Peer::new(connect(&sidecar, &certificate, b"http/1.1").await);
     client.ask("GET /", &[]).await;
     let mut backend = sidecar.accept().await;
-    assert_eq!(values(&backend.head().await, "x-forwarded-proto"), ["https"]);
-    backend.answer("302 Found", &["Location: http://localhost/next"], "").await;
+    assert_eq!(
+        values(&backend.head().await, "x-forwarded-proto"),
+        ["https"]
+    );
+    backend
+        .answer("302 Found", &["Location: http://localhost/next"], "")
+        .await;
     let answer = client.head().await;
     assert_eq!(values(&answer, "strict-transport-security"), ["max-age=1"]);
     assert_eq!(values(&answer, "location"), ["https://localhost/next"]);
-    assert!(sidecar.logged(r#""protocol":"h1""#).await.contains(r#""status":302"#));
+    assert!(
+        sidecar
+            .logged(r#""protocol":"h1""#)
+            .await
+            .contains(r#""status":302"#)
+    );
 }
 
 #[tokio::test]
@@ -107,18 +126,36 @@ async fn http2_requests_arrive_as_http1_with_one_host_and_one_cookie_line() {
     let (response, head) = both(client.send_request(asked), async {
         let mut backend = sidecar.accept().await;
         let head = backend.head().await;
-        backend.answer("200 OK", &["Connection: keep-alive", "Keep-Alive: timeout=5"], "two").await;
+        backend
+            .answer(
+                "200 OK",
+                &["Connection: keep-alive", "Keep-Alive: timeout=5"],
+                "two",
+            )
+            .await;
         head
     })
     .await;
     assert!(head.starts_with("GET /a?b HTTP/1.1\r\n"), "{head}");
-    for (name, expected) in [("host", "localhost"), ("cookie", "a=1; b=2"), ("user_id", "alice")] {
+    for (name, expected) in [
+        ("host", "localhost"),
+        ("cookie", "a=1; b=2"),
+        ("user_id", "alice"),
+    ] {
         assert_eq!(values(&head, name), [expected], "{head}");
     }
     assert!(values(&head, "user-id").is_empty(), "{head}");
     assert!(!response.headers().contains_key("keep-alive"));
-    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "two");
-    assert!(sidecar.logged(r#""protocol":"h2""#).await.contains(r#""bytes_sent":3"#));
+    assert_eq!(
+        response.into_body().collect().await.unwrap().to_bytes(),
+        "two"
+    );
+    assert!(
+        sidecar
+            .logged(r#""protocol":"h2""#)
+            .await
+            .contains(r#""bytes_sent":3"#)
+    );
 }
 
 #[tokio::test]
@@ -130,7 +167,10 @@ async fn an_http2_upload_passes_and_streams_of_one_connection_do_not_wait_for_ea
     let mut held = sidecar.accept().await;
     held.head().await;
     let body = Bytes::from(vec![b'x'; 200_000]);
-    let post = request("/post").method("POST").body(Full::new(body)).unwrap();
+    let post = request("/post")
+        .method("POST")
+        .body(Full::new(body))
+        .unwrap();
     let (response, length) = both(client.send_request(post), async {
         let mut backend = sidecar.accept().await;
         assert_eq!(values(&backend.head().await, "content-length"), ["200000"]);
@@ -141,7 +181,10 @@ async fn an_http2_upload_passes_and_streams_of_one_connection_do_not_wait_for_ea
     .await;
     assert_eq!((response.status(), length), (StatusCode::OK, 200_000));
     held.answer("204 No Content", &[], "").await;
-    assert_eq!(slow.await.unwrap().unwrap().status(), StatusCode::NO_CONTENT);
+    assert_eq!(
+        slow.await.unwrap().unwrap().status(),
+        StatusCode::NO_CONTENT
+    );
 }
 
 #[tokio::test]
@@ -149,12 +192,15 @@ async fn a_truncated_answer_resets_its_stream_only() {
     let (sidecar, certificate) = sidecar(|_| {}).await;
     let mut client = connect_http2::<Empty<Bytes>>(&sidecar, &certificate).await;
     let asked = request("/").body(Empty::new()).unwrap();
-    let (response, ()) = both(client.send_request(asked), async {
+    let (response, backend) = both(client.send_request(asked), async {
         let mut backend = sidecar.accept().await;
         backend.head().await;
-        backend.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc").await;
+        let part = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc";
+        backend.send(part).await;
+        backend
     })
     .await;
+    drop(backend);
     assert!(response.into_body().collect().await.is_err());
     let again = request("/").body(Empty::new()).unwrap();
     let (response, ()) = both(client.send_request(again), async {
@@ -189,25 +235,52 @@ async fn a_client_that_never_says_hello_is_let_go() {
     assert_eq!(silent.rest().await, "");
     let mut plain = sidecar.connect().await;
     plain.send("GET / HTTP/1.1\r\n\r\n").await;
-    assert!(!plain.more().await || plain.read[0] == 21, "an alert at most");
+    assert!(
+        !plain.more().await || plain.read[0] == 21,
+        "an alert at most"
+    );
 }
 
 #[tokio::test]
-async fn an_idle_http2_connection_is_closed_and_a_drain_lets_its_streams_finish() {
+async fn an_idle_http2_connection_is_closed() {
     let (sidecar, certificate) = sidecar(|snapshot| {
-        snapshot.limits.keep_alive = Duration::from_millis(200);
+        snapshot.limits.keep_alive = Duration::from_millis(100);
     })
     .await;
+    let mut client = connect_http2::<Empty<Bytes>>(&sidecar, &certificate).await;
+    let unknown = Request::get("https://localhost/")
+        .body(Empty::new())
+        .unwrap();
+    assert_eq!(
+        client.send_request(unknown).await.unwrap().status(),
+        StatusCode::UNAUTHORIZED
+    );
+    let closed = async {
+        while client.ready().await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(LONG, closed).await.expect("closed for being idle");
+}
+
+#[tokio::test]
+async fn a_drain_lets_the_streams_of_a_connection_finish() {
+    let (sidecar, certificate) = sidecar(|_| {}).await;
     let mut client = connect_http2::<Empty<Bytes>>(&sidecar, &certificate).await;
     let asked = request("/").body(Empty::new()).unwrap();
     let (response, ()) = both(client.send_request(asked), async {
         let mut backend = sidecar.accept().await;
         backend.head().await;
         sidecar.drain.start();
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        while TcpStream::connect(sidecar.address).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         backend.answer("200 OK", &[], "late").await;
     })
     .await;
-    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "late");
+    assert_eq!(
+        response.into_body().collect().await.unwrap().to_bytes(),
+        "late"
+    );
     timeout(LONG, sidecar.drain.drained()).await.unwrap();
 }
