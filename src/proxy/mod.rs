@@ -61,8 +61,8 @@ use crate::telemetry::writer::LogSink;
 pub struct Settings {
     /// Addresses for clients.
     pub addresses: Vec<SocketAddr>,
-    /// An address that sends plain HTTP to `https` on the first of `addresses`.
-    pub redirect: Option<SocketAddr>,
+    /// Addresses that send plain HTTP to `https` on the first of `addresses`.
+    pub redirects: Vec<SocketAddr>,
     /// Threads.
     pub workers: NonZeroUsize,
 }
@@ -88,7 +88,7 @@ pub struct Shared {
 #[derive(Debug)]
 pub struct DataPlane {
     addresses: Vec<SocketAddr>,
-    redirect: Option<SocketAddr>,
+    redirects: Vec<SocketAddr>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -114,10 +114,11 @@ impl DataPlane {
             .map(|address| open(*address, Purpose::Gate))
             .collect::<io::Result<Vec<_>>>()?;
         let https_port = addresses.first().map_or(443, SocketAddr::port);
-        let redirect = settings
-            .redirect
-            .map(|address| open(address, Purpose::Redirect { https_port }))
-            .transpose()?;
+        let redirects = settings
+            .redirects
+            .iter()
+            .map(|address| open(*address, Purpose::Redirect { https_port }))
+            .collect::<io::Result<Vec<_>>>()?;
         let threads = intakes
             .into_iter()
             .enumerate()
@@ -125,7 +126,7 @@ impl DataPlane {
             .collect::<io::Result<Vec<_>>>()?;
         Ok(Self {
             addresses,
-            redirect,
+            redirects,
             threads,
         })
     }
@@ -136,10 +137,10 @@ impl DataPlane {
         &self.addresses
     }
 
-    /// The address of the redirect.
+    /// The addresses of the redirect.
     #[must_use]
-    pub fn redirect(&self) -> Option<SocketAddr> {
-        self.redirect
+    pub fn redirects(&self) -> &[SocketAddr] {
+        &self.redirects
     }
 
     /// Waits until all workers have ended, which they do once the drain has started and their

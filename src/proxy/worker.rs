@@ -17,10 +17,10 @@ use super::listener::Intake;
 use super::request_id::{RequestId, RequestIds};
 use super::tunnel::Scratch;
 use super::upstream::Pool;
-use crate::auth::{Ending, Memo, Proof};
+use crate::auth::{Memo, Proof};
 use crate::clock::Timestamp;
 use crate::runtime::drain::{Draining, InFlight};
-use crate::sessions::{Counts, EndReason, Judgement, Patience, Sessions};
+use crate::sessions::{Counts, Patience, Sessions};
 use crate::snapshot::Snapshot;
 use crate::snapshot::live::Reader;
 use crate::telemetry::access_log::AccessLog;
@@ -165,13 +165,7 @@ impl Worker {
             reader.changed().await;
             let snapshot = self.snapshot();
             let generation = snapshot.generation.0;
-            let judge = move |proof: &Proof, now| match snapshot.gate.review(proof, now) {
-                None => Judgement::Keep {
-                    until: proof.identity().and_then(crate::auth::Identity::expires),
-                },
-                Some(Ending::Expired) => Judgement::End(EndReason::Expired),
-                Some(Ending::Revoked) => Judgement::End(EndReason::Revoked),
-            };
+            let judge = move |proof: &Proof, now| snapshot.gate.review(proof, now);
             let now = Timestamp::now();
             tokio::join!(
                 self.tunnels.review(generation, judge.clone(), now),

@@ -254,7 +254,7 @@ async fn a_preflight_is_answered_before_authentication() {
 #[tokio::test]
 async fn the_redirect_leads_to_https_on_our_host_only() {
     let sidecar = Sidecar::start().await;
-    let address = sidecar.plane.redirect().unwrap();
+    let address = sidecar.plane.redirects()[0];
     let port = sidecar.address.port();
     for (request, status, location) in [
         (

@@ -170,7 +170,7 @@ impl Sidecar {
         };
         let settings = Settings {
             addresses: vec!["127.0.0.1:0".parse().unwrap()],
-            redirect: Some("127.0.0.1:0".parse().unwrap()),
+            redirects: vec!["127.0.0.1:0".parse().unwrap()],
             workers: NonZeroUsize::MIN,
         };
         let plane = DataPlane::start(&settings, &shared).unwrap();
