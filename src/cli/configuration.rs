@@ -10,7 +10,7 @@ use anyhow::{Context as _, anyhow, bail};
 use crate::{
     clock::Timestamp,
     config::{Environment, Report, SecretSource, Written},
-    control::load,
+    control::load::load,
     secret::Secret,
     snapshot::{
         Generation, Snapshot,
@@ -42,7 +42,10 @@ impl ConfigArgument {
 
     /// Its name in messages.
     pub(super) fn name(&self) -> String {
-        self.path().map_or_else(|| "environment".to_owned(), |path| path.display().to_string())
+        self.path().map_or_else(
+            || "environment".to_owned(),
+            |path| path.display().to_string(),
+        )
     }
 
     /// Reads it, and takes nothing but a sound one.
@@ -58,20 +61,20 @@ impl ConfigArgument {
     pub(super) fn compile(&self, now: Timestamp) -> anyhow::Result<Offline> {
         let environment = environment();
         let written = self.read(&environment)?;
-        let (materials, mut found) = load(&written.config, &environment);
+        let (materials, missing) = load(&written.config, &environment);
         let tickets = Tickets::new()?;
-        let context = Context { generation: Generation::default(), now, tickets: &tickets };
-        let snapshot = match compile(&written.config, &materials, &context) {
-            Ok(compiled) => {
-                found.extend(compiled.warnings);
-                Some(compiled.snapshot)
-            }
-            Err(CompileErrors(errors)) => {
-                found.extend(errors);
-                None
-            }
+        let context = Context {
+            generation: Generation::default(),
+            now,
+            tickets: &tickets,
         };
-        let report = written.report(found);
+        let (snapshot, mut found) = match compile(&written.config, &materials, &context) {
+            Ok(compiled) => (Some(compiled.snapshot), compiled.warnings),
+            Err(CompileErrors(errors)) => (None, errors),
+        };
+        // What could not be loaded is said once, with its cause.
+        found.retain(|found| !missing.iter().any(|missing| missing.at == found.at));
+        let report = written.report(missing.into_iter().chain(found));
         let snapshot = snapshot.filter(|_| !report.has_errors());
         Ok(Offline { report, snapshot })
     }
@@ -83,10 +86,16 @@ impl ConfigArgument {
     }
 
     fn read(&self, environment: &Environment) -> anyhow::Result<Written> {
-        let Some(path) = self.path() else { return Ok(Written::from_environment(environment)) };
+        let Some(path) = self.path() else {
+            return Ok(Written::from_environment(environment));
+        };
         let text =
             fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-        Ok(Written::from_file(path.display().to_string(), text, environment))
+        Ok(Written::from_file(
+            path.display().to_string(),
+            text,
+            environment,
+        ))
     }
 }
 

@@ -6,7 +6,6 @@ mod check;
 mod configuration;
 mod connect;
 mod credential;
-mod demo;
 mod dial;
 mod explain;
 mod health;
@@ -48,7 +47,6 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Demo(demo::Demo),
     Connect(connect::Connect),
     Check(check::Check),
     Explain(explain::Explain),
@@ -63,7 +61,6 @@ enum Command {
 impl Command {
     fn run(self) -> anyhow::Result<Exit> {
         match self {
-            Self::Demo(command) => command.run(),
             Self::Connect(command) => command.run(),
             Self::Check(command) => command.run(),
             Self::Explain(command) => command.run(),
