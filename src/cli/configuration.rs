@@ -10,7 +10,7 @@ use anyhow::{Context as _, anyhow, bail};
 use crate::{
     clock::Timestamp,
     config::{Environment, Report, SecretSource, Written},
-    control::load::load,
+    control::{Source, load::load},
     secret::Secret,
     snapshot::{
         Generation, Snapshot,
@@ -38,6 +38,12 @@ impl ConfigArgument {
         self.config
             .as_deref()
             .or_else(|| default.exists().then_some(default))
+    }
+
+    /// The same, as the control plane takes it.
+    pub(super) fn source(&self) -> Source {
+        self.path()
+            .map_or(Source::Environment, |path| Source::File(path.to_owned()))
     }
 
     /// Its name in messages.
@@ -107,7 +113,8 @@ pub(super) struct Offline {
     pub(super) snapshot: Option<Snapshot>,
 }
 
-fn environment() -> Environment {
+/// The environment of the process.
+pub(super) fn environment() -> Environment {
     env::vars_os().collect()
 }
 

@@ -118,12 +118,12 @@ impl Explain {
         snapshot: &'s Snapshot,
         credential: Option<&Secret>,
     ) -> anyhow::Result<(Parts, Option<&'s Carrier>)> {
-        let host = snapshot.hosts.iter().find(|host| !host.starts_with('*'));
+        let host = snapshot.gate.hosts.example().unwrap_or_default();
         let extraction = &snapshot.gate.extraction;
         let mut request = Request::builder()
             .method(&self.method)
             .uri(&self.path)
-            .header(header::HOST, host.map_or("localhost", String::as_str));
+            .header(header::HOST, host);
         let carriers = if self.websocket {
             &extraction.websocket
         } else {

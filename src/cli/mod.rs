@@ -6,6 +6,7 @@ mod check;
 mod configuration;
 mod connect;
 mod credential;
+mod demo;
 mod dial;
 mod explain;
 mod health;
@@ -13,6 +14,7 @@ mod key;
 mod output;
 mod schema;
 mod secret;
+mod serve;
 mod sign;
 mod token;
 
@@ -47,6 +49,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Demo),
+    Serve(serve::Serve),
     Connect(connect::Connect),
     Check(check::Check),
     Explain(explain::Explain),
@@ -61,6 +65,8 @@ enum Command {
 impl Command {
     fn run(self) -> anyhow::Result<Exit> {
         match self {
+            Self::Demo(command) => command.run(),
+            Self::Serve(command) => command.run(),
             Self::Connect(command) => command.run(),
             Self::Check(command) => command.run(),
             Self::Explain(command) => command.run(),
