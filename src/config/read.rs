@@ -1,5 +1,7 @@
 //! From a file's text and the environment to a [`Config`], with every error.
 
+use std::collections::HashSet;
+
 use super::diagnostic::{Diagnostic, Report};
 use super::environment::{self, Environment};
 use super::source::Source;
@@ -92,14 +94,12 @@ impl Written {
     #[must_use]
     pub fn report(&self, later: impl IntoIterator<Item = Diagnostic>) -> Report {
         let mut all = self.diagnostics.clone();
-        let broken: Vec<String> = all
-            .iter()
-            .filter(|d| d.is_error())
-            .map(|d| section_of(&d.at).to_owned())
-            .collect();
+        let errors = self.diagnostics.iter().filter(|found| found.is_error());
+        let broken: HashSet<&str> = errors.map(|found| section_of(&found.at)).collect();
+        let unreadable = self.is_unreadable();
         all.extend(later.into_iter().filter(|found| {
-            let section = section_of(&found.at);
-            !broken.iter().any(|broken| broken == section) && !self.is_unreadable()
+            let consequence = broken.contains(section_of(&found.at));
+            !consequence && !unreadable
         }));
         Report::new(self.source.clone(), all)
     }

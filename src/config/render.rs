@@ -10,7 +10,7 @@ use super::diagnostic::{Diagnostic, Severity};
 use super::mask::mask;
 use super::source::Source;
 
-/// Each diagnostic with its source line, then how many there are.
+/// Each diagnostic with its source line.
 pub(super) fn text(source: &Source, diagnostics: &[Diagnostic]) -> String {
     let masked = mask(&source.text);
     let mut out = String::new();
@@ -24,7 +24,6 @@ pub(super) fn text(source: &Source, diagnostics: &[Diagnostic]) -> String {
         out.push_str(&rendered);
         out.push_str("\n\n");
     }
-    out.push_str(&tally(diagnostics));
     out
 }
 
@@ -102,11 +101,8 @@ fn bare(source: &Source, diagnostic: &Diagnostic) -> String {
     out
 }
 
-fn tally(diagnostics: &[Diagnostic]) -> String {
-    let errors = diagnostics
-        .iter()
-        .filter(|diagnostic| diagnostic.is_error())
-        .count();
+/// How many there are, those that aren't shown among them.
+pub(super) fn tally(errors: usize, warnings: usize) -> String {
     let count = |number: usize, word: &str| match number {
         1 => format!("1 {word}"),
         _ => format!("{number} {word}s"),
@@ -114,6 +110,6 @@ fn tally(diagnostics: &[Diagnostic]) -> String {
     format!(
         "{}, {}\n",
         count(errors, "error"),
-        count(diagnostics.len() - errors, "warning")
+        count(warnings, "warning")
     )
 }
