@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
+use doorward::auth::KeyDigest;
 use doorward::clock::Timestamp;
 use doorward::config::{Environment, Written};
 use doorward::snapshot::compile::{Context, compile};
@@ -14,9 +15,10 @@ use doorward::tls::server::Tickets;
 fn file_of(keys: u32) -> String {
     let mut text = "[backend]\nurl = \"http://127.0.0.1:1865\"\n".to_owned();
     for number in 0..keys {
+        let digest = KeyDigest::of(&number.to_be_bytes());
         let _ = write!(
             text,
-            "\n[[key]]\nid = \"key-{number}\"\nsha256 = \"{number:064x}\"\nuser = \"user-{number}\"\n\
+            "\n[[key]]\nid = \"key-{number}\"\nsha256 = \"{digest}\"\nuser = \"user-{number}\"\n\
              permissions = [\"CONVERSATION:WRITE\"]\n"
         );
     }
