@@ -206,8 +206,8 @@ impl Sidecar {
 
     fn publish(&mut self, keys: &[&str]) {
         let address = self.backend.local_addr().unwrap();
-        let next = self.publisher.next();
-        self.publisher.publish(snapshot(next, address, keys));
+        let next = snapshot(self.publisher.next(), address, keys);
+        self.publisher.publish(next);
     }
 
     /// Waits for a record in the access log that holds `text`.
