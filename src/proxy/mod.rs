@@ -27,6 +27,7 @@ mod headers;
 mod limits;
 mod link;
 mod listener;
+mod location;
 mod redirect;
 mod reply;
 mod request_id;
