@@ -158,33 +158,37 @@ impl Gate {
         })
     }
 
-    /// Judges again what a tunnel or a long response was admitted for; `None` while it may live on.
-    #[must_use]
-    pub fn review(&self, proof: &Proof, now: Timestamp) -> Option<Ending> {
+    /// Judges again what a tunnel or a long response was admitted for. While it may live on, says
+    /// when its credential ends by now, if it does.
+    ///
+    /// # Errors
+    ///
+    /// Why it has to end.
+    pub fn review(&self, proof: &Proof, now: Timestamp) -> Result<Option<Timestamp>, Ending> {
         let Ok(path) = RequestPath::parse(proof.path()) else {
-            return Some(Ending::Revoked);
+            return Err(Ending::Revoked);
         };
         let Ok(Some(rule)) = self.policy.rule(proof.method(), &path) else {
-            return Some(Ending::Revoked);
+            return Err(Ending::Revoked);
         };
         let Some(earlier) = proof.identity() else {
             let open = rule.access == Access::Open;
-            return (!open).then_some(Ending::Revoked);
+            return if open { Ok(None) } else { Err(Ending::Revoked) };
         };
         let identity = match self.verifiers.renew(earlier, now) {
             Ok(identity) => identity,
-            Err(Rejection::Expired) => return Some(Ending::Expired),
-            Err(_) => return Some(Ending::Revoked),
+            Err(Rejection::Expired) => return Err(Ending::Expired),
+            Err(_) => return Err(Ending::Revoked),
         };
         if self
             .verifiers
             .transport_changed(&identity, proof.transport())
         {
-            return Some(Ending::Revoked);
+            return Err(Ending::Revoked);
         }
         match rule.authorize(Some(&identity), &path, || earlier.clone()) {
-            Ok(_) => None,
-            Err(_) => Some(Ending::Revoked),
+            Ok(_) => Ok(identity.expires()),
+            Err(_) => Err(Ending::Revoked),
         }
     }
 }

@@ -72,6 +72,8 @@ pub struct HostPort {
     pub host: String,
     /// The port; the scheme's own when none is written.
     pub port: u16,
+    /// Both as they are written.
+    pub authority: String,
 }
 
 /// What is wrong with a backend URL; the URL itself is not repeated, it may hold a password.
@@ -131,7 +133,11 @@ fn authority(text: &str, default_port: u16) -> Result<HostPort, BackendUrlError>
     if host.is_empty() || port == 0 {
         return Err(BackendUrlError::Authority);
     }
-    Ok(HostPort { host, port })
+    Ok(HostPort {
+        host,
+        port,
+        authority: text.to_owned(),
+    })
 }
 
 text_value!(
@@ -191,23 +197,31 @@ mod tests {
 
     #[test]
     fn a_backend_is_reached_over_http_https_or_a_socket() {
-        let at = |host: &str, port| HostPort {
+        let at = |authority: &str, host: &str, port| HostPort {
             host: host.to_owned(),
             port,
+            authority: authority.to_owned(),
         };
-        assert_eq!("http://cat:80".parse(), Ok(BackendUrl::Http(at("cat", 80))));
+        let read = |text: &str| text.parse::<BackendUrl>().unwrap();
         assert_eq!(
-            "https://cat/".parse(),
-            Ok(BackendUrl::Https(at("cat", 443)))
+            read("http://cat:80"),
+            BackendUrl::Http(at("cat:80", "cat", 80))
         );
         assert_eq!(
-            "http://[::1]:1865".parse(),
-            Ok(BackendUrl::Http(at("::1", 1865)))
+            read("https://cat/"),
+            BackendUrl::Https(at("cat", "cat", 443))
         );
-        assert_eq!("http://[::1]".parse(), Ok(BackendUrl::Http(at("::1", 80))));
         assert_eq!(
-            "unix:///run/chat.sock".parse(),
-            Ok(BackendUrl::Unix("/run/chat.sock".into()))
+            read("http://[::1]:1865"),
+            BackendUrl::Http(at("[::1]:1865", "::1", 1865))
+        );
+        assert_eq!(
+            read("http://[::1]"),
+            BackendUrl::Http(at("[::1]", "::1", 80))
+        );
+        assert_eq!(
+            read("unix:///run/chat.sock"),
+            BackendUrl::Unix("/run/chat.sock".into())
         );
     }
 

@@ -33,6 +33,10 @@ pub enum Severity {
 }
 
 impl Diagnostic {
+    /// Said of a setting whose file or variable is not there. Whoever loads says why, and then
+    /// this is left out of a report.
+    pub const NOT_LOADED: &str = "could not be loaded";
+
     /// An error in the setting at this key path.
     pub fn error(at: impl Into<String>, message: impl Into<String>) -> Self {
         let (at, message) = (at.into(), message.into());
@@ -96,6 +100,7 @@ pub struct Report {
 
 impl Report {
     pub(super) fn new(source: Source, mut diagnostics: Vec<Diagnostic>) -> Self {
+        drop_consequences(&mut diagnostics);
         source.place(&mut diagnostics);
         let start = |d: &Diagnostic| d.span.as_ref().map_or(usize::MAX, |span| span.start);
         diagnostics.sort_by_key(|d| (start(d), d.severity));
@@ -137,6 +142,15 @@ impl Report {
     pub fn to_json(&self) -> serde_json::Value {
         render::json(&self.source, &self.diagnostics)
     }
+}
+
+/// Of two errors at one setting, "could not be loaded" says less.
+fn drop_consequences(diagnostics: &mut Vec<Diagnostic>) {
+    let explained = diagnostics
+        .iter()
+        .filter(|d| d.is_error() && d.message != Diagnostic::NOT_LOADED);
+    let explained: std::collections::HashSet<String> = explained.map(|d| d.at.clone()).collect();
+    diagnostics.retain(|d| d.message != Diagnostic::NOT_LOADED || !explained.contains(&d.at));
 }
 
 impl fmt::Display for Report {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::Config;
-use super::backend::ProfileName;
+use super::backend::{BackendUrl, ProfileName};
 use super::secret_source::{SecretSource, TooManySources};
 
 /// One thing to load, and where the configuration asks for it.
@@ -37,6 +37,8 @@ pub enum ReferenceKind {
     KeySet(PathBuf),
     /// PEM of certificate authorities.
     CaFile(PathBuf),
+    /// The certificate authorities that the system trusts.
+    SystemRoots,
     /// A backend profile.
     Profile(PathBuf),
 }
@@ -91,6 +93,11 @@ impl Config {
             found.push(Reference {
                 at: "backend.ca_file".to_owned(),
                 kind,
+            });
+        } else if matches!(backend.url, Some(BackendUrl::Https(_))) {
+            found.push(Reference {
+                at: "backend.url".to_owned(),
+                kind: ReferenceKind::SystemRoots,
             });
         }
         secret(found, backend.http_credential(), || {

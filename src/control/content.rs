@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use zeroize::Zeroizing;
@@ -14,7 +15,7 @@ const LARGEST: u64 = 256 << 20;
 #[derive(Clone, PartialEq, Eq)]
 pub enum Content {
     /// A regular file's bytes.
-    Bytes(Zeroizing<Vec<u8>>),
+    Bytes(Arc<Zeroizing<Vec<u8>>>),
     /// Nothing is there.
     Missing,
     /// Something is there that cannot be read, and why.
@@ -30,7 +31,7 @@ impl Content {
     #[must_use]
     pub fn read(path: &Path) -> Self {
         match read(path) {
-            Ok(bytes) => Self::Bytes(bytes),
+            Ok(bytes) => Self::Bytes(Arc::new(bytes)),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Self::Missing,
             // A file in the place of a directory: the path leads nowhere.
             Err(e) if e.kind() == io::ErrorKind::NotADirectory => Self::Missing,
@@ -56,7 +57,7 @@ impl Content {
 
     #[cfg(test)]
     pub(super) fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
-        Self::Bytes(Zeroizing::new(bytes.into()))
+        Self::Bytes(Arc::new(Zeroizing::new(bytes.into())))
     }
 }
 

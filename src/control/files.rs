@@ -6,11 +6,14 @@ use std::time::{Duration, Instant};
 
 use super::content::{Content, Digest};
 use super::entries::entries;
-use super::settle::{CALM, COALESCE, PATIENCE, Settling, Touch, Verdict};
+use super::settle::{CALM, COALESCE, Settling, Touch, Verdict};
 use super::watch::{Reports, Watch};
 
 /// Everything is read again at least this often, for file systems that report nothing.
 const REREAD: Duration = Duration::from_secs(10);
+
+/// How long a change of the configuration waits at most for the files that it newly refers to.
+const HASTE: Duration = Duration::from_millis(300);
 
 /// A set of files that is followed, and what each was last believed to hold.
 pub(super) struct Files {
@@ -39,28 +42,22 @@ impl Files {
         }
     }
 
-    /// Follows exactly `paths` from now on. The contents of those that are new are returned as
-    /// they are found: they are watched first, so what is written later is reported later.
-    pub(super) fn follow(&mut self, paths: &BTreeSet<PathBuf>) -> Vec<(PathBuf, Content)> {
+    /// Follows exactly `paths` from now on. Read a new one after this, so that what is written
+    /// later is reported later.
+    pub(super) fn follow(&mut self, paths: &BTreeSet<PathBuf>) {
         self.followed.retain(|path, _| paths.contains(path));
         self.settled.retain(|(path, _)| paths.contains(path));
-        let fresh: Vec<&PathBuf> = paths
-            .iter()
-            .filter(|path| !self.followed.contains_key(*path))
-            .collect();
-        for path in &fresh {
-            let followed = Followed {
-                entries: entries(path),
-                settling: Settling::default(),
-                believed: Content::Missing.digest(),
-            };
-            self.followed.insert((*path).clone(), followed);
+        for path in paths {
+            if !self.followed.contains_key(path) {
+                let followed = Followed {
+                    entries: entries(path),
+                    settling: Settling::default(),
+                    believed: Content::Missing.digest(),
+                };
+                self.followed.insert(path.clone(), followed);
+            }
         }
         self.watch_entries();
-        fresh
-            .into_iter()
-            .map(|path| (path.clone(), self.read(path)))
-            .collect()
     }
 
     /// Reads a followed file now and believes it.
@@ -72,28 +69,26 @@ impl Files {
         content
     }
 
-    /// Waits until these files, just read, are found unchanged by a second read, or patience ends;
-    /// returns what they then hold.
-    pub(super) async fn calm(&mut self, found: Vec<(PathBuf, Content)>) -> Vec<(PathBuf, Content)> {
-        let mut found = found;
-        let deadline = Instant::now() + PATIENCE;
-        while !found.is_empty() {
+    /// Reads these files, again and again until two reads are equal or `HASTE` is over. Who needs
+    /// them does so for the first time, so there is nothing older to keep meanwhile.
+    pub(super) async fn read_calmly(&mut self, paths: &BTreeSet<PathBuf>) -> Vec<(PathBuf, Content)> {
+        let mut read = || paths.iter().map(|path| (path.clone(), self.read(path))).collect();
+        let mut found: Vec<(PathBuf, Content)> = read();
+        let deadline = Instant::now() + HASTE;
+        while !found.is_empty() && Instant::now() < deadline {
             tokio::time::sleep(CALM).await;
-            let again: Vec<(PathBuf, Content)> = found
-                .iter()
-                .map(|(path, _)| (path.clone(), self.read(path)))
-                .collect();
-            let equal = again == found;
-            found = again;
-            if equal || Instant::now() > deadline {
+            let again = read();
+            if again == found {
                 break;
             }
+            found = again;
         }
         found
     }
 
-    /// Compares every file with what was believed, now rather than when the time comes.
-    pub(super) fn reread(&mut self, now: Instant) {
+    /// Compares every file with what was believed, now rather than when the time comes. Says
+    /// whether any seems to have changed.
+    pub(super) fn reread(&mut self, now: Instant) -> bool {
         self.reread_at = now + REREAD;
         self.watch_again();
         for (path, followed) in &mut self.followed {
@@ -101,6 +96,7 @@ impl Files {
                 followed.settling.touch(Touch::Unknown, now);
             }
         }
+        self.followed.values().any(|followed| !followed.settling.is_idle())
     }
 
     /// Waits for files that hold something else than before, and says what. Nothing is lost when

@@ -10,6 +10,8 @@ use std::sync::{Arc, RwLock};
 use arc_swap::ArcSwapAny;
 use tokio::sync::watch;
 
+use super::{Generation, Snapshot};
+
 /// The strategy is deliberate: the default one of `arc-swap` has returned a value of *another*
 /// cell (vorner/arc-swap#210), which would be someone else's identity here. A load is rare.
 type Cell<T> = ArcSwapAny<Arc<T>, RwLock<()>>;
@@ -19,35 +21,31 @@ struct Shared<T> {
     generation: AtomicU64,
 }
 
-/// The number of a published snapshot: 1 at start, one more with each publication.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Generation(pub u64);
-
-/// Begins with a first snapshot, which is told that it is generation 1.
+/// Begins with a first snapshot, made for [`FIRST`].
 #[must_use]
-pub fn live<T>(first: impl FnOnce(Generation) -> T) -> (Publisher<T>, Reader<T>) {
-    let generation = Generation(1);
+pub fn live<T>(first: T) -> (Publisher<T>, Reader<T>) {
     let shared = Arc::new(Shared {
-        current: Cell::new(Arc::new(first(generation))),
-        generation: AtomicU64::new(generation.0),
+        current: Cell::new(Arc::new(first)),
+        generation: AtomicU64::new(FIRST.0),
     });
     let (announce, changes) = watch::channel(());
     let reader = Reader {
         shared: Arc::clone(&shared),
         changes,
     };
-    (
-        Publisher {
-            shared,
-            announce,
-            retired: Vec::new(),
-        },
-        reader,
-    )
+    let publisher = Publisher {
+        shared,
+        announce,
+        retired: Vec::new(),
+    };
+    (publisher, reader)
 }
 
+/// The number of the first snapshot.
+pub const FIRST: Generation = Generation(1);
+
 /// The writing end; there is one.
-pub struct Publisher<T> {
+pub struct Publisher<T = Snapshot> {
     shared: Arc<Shared<T>>,
     announce: watch::Sender<()>,
     /// Replaced snapshots that someone still reads; see [`Publisher::sweep`].
@@ -55,11 +53,17 @@ pub struct Publisher<T> {
 }
 
 impl<T> Publisher<T> {
-    /// Puts a snapshot in force, which is told its number. When this returns, every worker that
-    /// looks sees it.
-    pub fn publish(&mut self, next: impl FnOnce(Generation) -> T) -> Generation {
-        let generation = Generation(self.generation().0 + 1);
-        let replaced = self.shared.current.swap(Arc::new(next(generation)));
+    /// The number that the next snapshot is to bear.
+    #[must_use]
+    pub fn next(&self) -> Generation {
+        Generation(self.generation().0 + 1)
+    }
+
+    /// Puts a snapshot in force, made for [`Publisher::next`]. When this returns, every worker
+    /// that looks sees it.
+    pub fn publish(&mut self, next: T) {
+        let generation = self.next();
+        let replaced = self.shared.current.swap(Arc::new(next));
         // After the snapshot: who sees the number finds at least that snapshot.
         self.shared
             .generation
@@ -67,7 +71,6 @@ impl<T> Publisher<T> {
         self.announce.send_replace(());
         self.retired.push(replaced);
         self.sweep();
-        generation
     }
 
     /// The number now in force.
@@ -85,7 +88,7 @@ impl<T> Publisher<T> {
 }
 
 /// The reading end; every worker has a clone.
-pub struct Reader<T> {
+pub struct Reader<T = Snapshot> {
     shared: Arc<Shared<T>>,
     changes: watch::Receiver<()>,
 }
@@ -128,39 +131,21 @@ mod tests {
 
     use super::*;
 
-    struct Plain {
-        generation: Generation,
-        payload: u64,
-    }
-
-    fn plain(payload: u64) -> impl FnOnce(Generation) -> Plain {
-        move |generation| Plain {
-            generation,
-            payload,
-        }
-    }
-
     #[test]
-    fn every_publication_has_the_next_number_and_carries_it() {
-        let (mut publisher, reader) = live(plain(10));
-        assert_eq!(
-            (reader.generation(), reader.load().generation),
-            (Generation(1), Generation(1))
-        );
-        assert_eq!(publisher.publish(plain(20)), Generation(2));
-        assert_eq!(
-            (reader.generation(), reader.load().payload),
-            (Generation(2), 20)
-        );
-        assert_eq!(reader.load().generation, Generation(2));
+    fn every_publication_has_the_next_number() {
+        let (mut publisher, reader) = live(10);
+        assert_eq!((reader.generation(), *reader.load()), (FIRST, 10));
+        assert_eq!(publisher.next(), Generation(2));
+        publisher.publish(20);
+        assert_eq!((reader.generation(), *reader.load()), (Generation(2), 20));
     }
 
     #[test]
     fn a_replaced_snapshot_is_freed_by_the_publisher() {
-        let (mut publisher, reader) = live(plain(1));
+        let (mut publisher, reader) = live(1);
         let held = reader.load();
-        let weak: Weak<Plain> = Arc::downgrade(&held);
-        publisher.publish(plain(2));
+        let weak: Weak<u64> = Arc::downgrade(&held);
+        publisher.publish(2);
         drop(held);
         assert!(
             weak.upgrade().is_some(),
@@ -172,19 +157,17 @@ mod tests {
 
     #[test]
     fn a_reader_never_sees_a_number_without_its_snapshot() {
-        let (mut publisher, reader) = live(plain(1));
+        let (mut publisher, reader) = live(FIRST);
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let watching = std::thread::spawn(move || {
             while !stopped.load(Ordering::Relaxed) {
-                let generation = reader.generation();
-                let snapshot = reader.load();
-                assert!(snapshot.generation >= generation);
-                assert_eq!(snapshot.payload, snapshot.generation.0);
+                let seen = reader.generation();
+                assert!(*reader.load() >= seen);
             }
         });
-        for payload in 2..5_000 {
-            publisher.publish(plain(payload));
+        for _ in 0..5_000 {
+            publisher.publish(publisher.next());
         }
         stop.store(true, Ordering::Relaxed);
         watching.join().unwrap();
@@ -192,21 +175,21 @@ mod tests {
 
     #[tokio::test]
     async fn a_waiting_reader_wakes_once_for_publications_it_slept_through() {
-        let (mut publisher, mut reader) = live(plain(1));
-        publisher.publish(plain(2));
-        publisher.publish(plain(3));
+        let (mut publisher, mut reader) = live(1);
+        publisher.publish(2);
+        publisher.publish(3);
         reader.changed().await;
-        assert_eq!(reader.load().payload, 3);
+        assert_eq!(*reader.load(), 3);
         let idle = tokio::time::timeout(std::time::Duration::from_millis(10), reader.changed());
         assert!(idle.await.is_err());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_reader_outlives_its_publisher() {
-        let (publisher, mut reader) = live(plain(1));
+        let (publisher, mut reader) = live(1);
         drop(publisher);
         let wait = tokio::time::timeout(std::time::Duration::from_secs(60), reader.changed());
         assert!(wait.await.is_err());
-        assert_eq!(reader.load().payload, 1);
+        assert_eq!(*reader.load(), 1);
     }
 }

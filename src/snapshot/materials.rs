@@ -45,7 +45,9 @@ impl Materials {
     #[must_use]
     pub fn or(mut self, others: &Self) -> Self {
         for (kind, material) in &others.0 {
-            self.0.entry(kind.clone()).or_insert_with(|| material.clone());
+            self.0
+                .entry(kind.clone())
+                .or_insert_with(|| material.clone());
         }
         self
     }
@@ -53,8 +55,10 @@ impl Materials {
     /// A certificate pair, by its two paths as they are written.
     #[must_use]
     pub fn pair(&self, certificate: &Path, key: &Path) -> Option<&Arc<Pair>> {
-        let kind =
-            ReferenceKind::Pair { certificate: certificate.to_owned(), key: key.to_owned() };
+        let kind = ReferenceKind::Pair {
+            certificate: certificate.to_owned(),
+            key: key.to_owned(),
+        };
         match self.0.get(&kind) {
             Some(Material::Pair(pair)) => Some(pair),
             _ => None,
@@ -63,12 +67,14 @@ impl Materials {
 
     /// All certificate pairs, by the path of their certificate.
     pub fn pairs(&self) -> impl Iterator<Item = (&Path, &Arc<Pair>)> {
-        self.0.iter().filter_map(|(kind, material)| match (kind, material) {
-            (ReferenceKind::Pair { certificate, .. }, Material::Pair(pair)) => {
-                Some((certificate.as_path(), pair))
-            }
-            _ => None,
-        })
+        self.0
+            .iter()
+            .filter_map(|(kind, material)| match (kind, material) {
+                (ReferenceKind::Pair { certificate, .. }, Material::Pair(pair)) => {
+                    Some((certificate.as_path(), pair))
+                }
+                _ => None,
+            })
     }
 
     /// The secret that a source names: its own, a file's or a variable's.

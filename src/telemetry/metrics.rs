@@ -77,6 +77,11 @@ impl Metrics {
         });
     }
 
+    /// A unit is no longer referred to, so that nothing is to be said of it.
+    pub fn reload_forgotten(&self, unit: &str) {
+        self.control().reloads.remove(unit);
+    }
+
     /// How many changed settings wait for a restart; zero when the file is as it runs.
     pub fn restart_required(&self, settings: usize) {
         self.control().settings_awaiting_restart = settings;

@@ -24,6 +24,7 @@ impl Fixture {
         let path = home.join(name);
         let mut files = Files::new(Instant::now());
         files.follow(&BTreeSet::from([path.clone()]));
+        files.read(&path);
         Self {
             files,
             home,

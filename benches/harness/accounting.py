@@ -1,0 +1,45 @@
+"""What a process has used, as the system counts it."""
+
+import pathlib
+import re
+import statistics
+
+
+def family(pid):
+    """The process and its descendants."""
+    parents = {}
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parents[int(stat.parent.name)] = int(stat.read_text().rsplit(") ", 1)[1].split()[1])
+        except (OSError, IndexError):
+            pass  # it ended meanwhile
+    members = [pid]
+    for member in members:
+        members += [child for child, parent in parents.items() if parent == member]
+    return members
+
+
+def cpu_us(pid):
+    """Microseconds of processor time, user and system, of all threads that live."""
+    tasks = [task for member in family(pid) for task in pathlib.Path(f"/proc/{member}/task").iterdir()]
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1000
+
+
+def resident_kib(pid):
+    rollups = [pathlib.Path(f"/proc/{member}/smaps_rollup").read_text() for member in family(pid)]
+    return sum(int(re.search(r"^Rss:\s+(\d+)", text, re.M)[1]) for text in rollups)
+
+
+def wrk_ms(output, percentile):
+    number, unit = re.search(rf"^\s+{percentile}%\s+([\d.]+)(us|ms|s)", output, re.M).groups()
+    return float(number) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
+
+
+def median(results, name):
+    return statistics.median(result[name] for result in results)
+
+
+def median_ratio(ours, theirs, name):
+    if not ours or not theirs:
+        return None
+    return statistics.median(our[name] / their[name] for our, their in zip(ours, theirs))

@@ -1,0 +1,61 @@
+//! `doorward demo`: everything in one process, to see it work.
+
+mod stage;
+mod tour;
+
+use std::{
+    env, io,
+    net::{Ipv4Addr, TcpListener},
+    time::Duration,
+};
+
+use anyhow::Context;
+use stage::Stage;
+
+use super::{Exit, output};
+use crate::{
+    clock::Timestamp,
+    demo::{Backend, Settings},
+};
+
+/// Where the demo listens unless told otherwise.
+const PORT: u16 = 8443;
+
+/// Runs a small chat backend and the sidecar before it, and prints lines to try.
+///
+/// Listens on loopback only. Keys, certificates and configuration are made afresh in a temporary
+/// directory, to be edited while it runs, and removed when it ends.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  doorward demo
+  doorward demo --port 9443")]
+pub(super) struct Demo {
+    /// Where to listen on loopback; by default 8443, or any free port when that is taken
+    #[arg(long)]
+    port: Option<u16>,
+}
+
+/// A port of loopback that nobody listens on: the one asked for, or the usual one, or any. The
+/// sidecar's own sockets would share a port with another sidecar's, hence the look before.
+fn free_port(asked: Option<u16>) -> io::Result<u16> {
+    let bind = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+    let listener = match asked {
+        Some(port) => bind(port)?,
+        None => bind(PORT).or_else(|_| bind(0))?,
+    };
+    Ok(listener.local_addr()?.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_is_taken_is_an_error_only_when_asked_for() {
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = taken.local_addr().unwrap().port();
+        assert!(free_port(Some(port)).is_err());
+        assert_ne!(free_port(None).unwrap(), port);
+        assert_ne!(free_port(Some(0)).unwrap(), 0);
+    }
+}

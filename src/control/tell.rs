@@ -1,0 +1,83 @@
+//! What the operator hears of reloads: one line each, and metrics.
+
+use std::time::Instant;
+
+use super::Controller;
+use super::load::Outcome;
+use crate::clock::Timestamp;
+use crate::config::{Format, Report};
+use crate::telemetry::LogFormat;
+
+impl Controller {
+    /// Says that a unit could not be used.
+    pub(super) fn tell_fault(&self, outcome: &Outcome) {
+        let Some(fault) = &outcome.fault else { return };
+        self.metrics.reload_failed(&outcome.unit);
+        if outcome.kept {
+            tracing::error!(unit = outcome.unit, "not reloaded, the last good value stays: {fault}");
+        } else {
+            tracing::error!(unit = outcome.unit, "not loaded: {fault}");
+        }
+    }
+
+    /// Says why a configuration could not be put in force, unless that was just said.
+    pub(super) fn complain(&mut self, report: &Report) {
+        self.complain_of(report.lines().collect());
+    }
+
+    /// The same for what has no report.
+    pub(super) fn complain_of(&mut self, lines: Vec<String>) {
+        let unit = self.source.name();
+        self.metrics.reload_failed(&unit);
+        if self.complaint != lines {
+            let faults = lines.join("\n");
+            tracing::error!(unit, "not reloaded, the last good configuration stays:\n{faults}");
+            self.complaint = lines;
+        }
+    }
+
+    /// Says that something new is in force.
+    pub(super) fn tell_reloaded(&mut self, loaded: &[Outcome], config: bool, began: Instant) {
+        let units = loaded.iter().filter(|outcome| outcome.fault.is_none());
+        let mut changed: Vec<String> = units.map(|outcome| outcome.unit.clone()).collect();
+        for unit in &changed {
+            self.metrics.reload_succeeded(unit);
+        }
+        if config {
+            changed.insert(0, self.source.name());
+        }
+        if self.candidate.is_none() && !self.unpublished {
+            self.complaint.clear();
+        }
+        let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(
+            generation = self.publisher.generation().0,
+            changed = changed.join(", "),
+            milliseconds,
+            "reloaded"
+        );
+        self.show_published();
+    }
+
+    /// Brings metrics and the log in step with what is in force.
+    pub(super) fn show_published(&self) {
+        let config = &self.good.config;
+        self.metrics.published(self.publisher.generation().0, Timestamp::now());
+        let certificates = self.proven.pairs();
+        self.metrics.certificates(
+            certificates.map(|(path, pair)| (path.display().to_string(), pair.not_after())),
+        );
+        let waiting = self.fixed.changed_in(config);
+        self.metrics.restart_required(waiting.len());
+        if !waiting.is_empty() {
+            tracing::warn!(settings = waiting.join(", "), "changes that need a restart");
+        }
+        if let Some(log) = &self.log {
+            log.set_level(tracing::Level::from(config.log.level).into());
+            log.set_format(match config.log.format {
+                Format::Json => LogFormat::Json,
+                Format::Text => LogFormat::Text,
+            });
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! [`Activity`]: what a client's connection is doing, and since when.
+//!
+//! hyper has one timer for "idle between requests" and "in the middle of a head", allocates it
+//! anew for each request, and has none at all for an idle HTTP/2 connection. So the connection's
+//! own task keeps time, with one sleep that is set again only when it fires.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use super::limits::Lapse;
+use crate::snapshot::Limits;
+
+/// The protocol of a connection, as far as timeouts care.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    Http1,
+    Http2,
+}
+
+/// What one client's connection is doing.
+#[derive(Debug)]
+pub(super) struct Activity {
+    /// Requests being answered.
+    in_flight: Cell<u32>,
+    /// Whether any request has arrived yet.
+    served: Cell<bool>,
+    /// When the connection opened, or became idle last.
+    idle_since: Cell<Instant>,
+    /// When the first byte of a head arrived, while no request is in flight.
+    head_since: Cell<Option<Instant>>,
+    /// Whether bytes left since the clock was last looked at.
+    wrote: Cell<bool>,
+    /// Set when the connection should come to an end.
+    closing: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl Activity {
+    pub(super) fn new(opened: Instant) -> Rc<Self> {
+        Rc::new(Self {
+            in_flight: Cell::new(0),
+            served: Cell::new(false),
+            idle_since: Cell::new(opened),
+            head_since: Cell::new(None),
+            wrote: Cell::new(false),
+            closing: Cell::new(false),
+            waker: RefCell::new(None),
+        })
+    }
+
+    /// Bytes arrived.
+    pub(super) fn read(&self) {
+        if self.in_flight.get() == 0 && self.head_since.get().is_none() {
+            self.head_since.set(Some(Instant::now()));
+        }
+    }
+
+    /// Bytes left.
+    pub(super) fn wrote(&self) {
+        self.wrote.set(true);
+    }
+
+    /// A request is being answered until the guard is dropped.
+    pub(super) fn request(self: &Rc<Self>) -> InFlight {
+        self.in_flight.set(self.in_flight.get() + 1);
+        self.served.set(true);
+        self.head_since.set(None);
+        InFlight(Rc::clone(self))
+    }
+
+    /// Asks the connection to finish what it has begun and close.
+    pub(super) fn close(&self) {
+        self.closing.set(true);
+        if let Some(waker) = self.waker.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+
+    /// Whether the connection was asked to close.
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.get()
+    }
+
+    /// Remembers whom [`Activity::close`] wakes. One task owns a connection, so once is enough.
+    pub(super) fn remember(&self, cx: &Context<'_>) {
+        self.waker.borrow_mut().get_or_insert_with(|| cx.waker().clone());
+    }
+
+    /// Ready when the connection has been idle, or its head incomplete, for too long.
+    pub(super) fn poll_overdue(
+        &self,
+        cx: &mut Context<'_>,
+        lapse: &mut Lapse,
+        protocol: Protocol,
+        limits: &Limits,
+    ) -> Poll<()> {
+        if self.in_flight.get() > 0 {
+            return Poll::Pending;
+        }
+        match lapse.poll(cx, self.deadline(protocol, limits)) {
+            // A long answer may still have been leaving the buffers.
+            Poll::Ready(()) if self.wrote.take() && self.served.get() => {
+                self.idle_since.set(Instant::now());
+                lapse.poll(cx, self.deadline(protocol, limits))
+            }
+            other => other,
+        }
+    }
+
+    fn deadline(&self, protocol: Protocol, limits: &Limits) -> Instant {
+        match self.head_since.get() {
+            Some(since) if protocol == Protocol::Http1 => since + limits.header_timeout,
+            _ if self.served.get() => self.idle_since.get() + limits.keep_alive,
+            _ => self.idle_since.get() + limits.header_timeout,
+        }
+    }
+}
+
+/// One request in flight on a connection.
+#[derive(Debug)]
+pub(super) struct InFlight(Rc<Activity>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        let left = self.0.in_flight.get().saturating_sub(1);
+        self.0.in_flight.set(left);
+        if left == 0 {
+            self.0.idle_since.set(Instant::now());
+            self.0.wrote.set(false);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn limits() -> Limits {
+        Limits {
+            header_timeout: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(75),
+            ..Limits::default()
+        }
+    }
+
+    #[test]
+    fn the_first_head_has_the_header_timeout() {
+        let opened = Instant::now();
+        let activity = Activity::new(opened);
+        let deadline = activity.deadline(Protocol::Http1, &limits());
+        assert_eq!(deadline, opened + Duration::from_secs(10));
+    }
+
+    #[test]
+    fn between_requests_the_keep_alive_time_counts() {
+        let activity = Activity::new(Instant::now());
+        drop(activity.request());
+        let idle = activity.idle_since.get();
+        assert_eq!(activity.deadline(Protocol::Http1, &limits()), idle + Duration::from_secs(75));
+    }
+
+    #[test]
+    fn a_begun_head_has_the_header_timeout_again() {
+        let activity = Activity::new(Instant::now());
+        drop(activity.request());
+        activity.read();
+        let began = activity.head_since.get().unwrap();
+        assert_eq!(activity.deadline(Protocol::Http1, &limits()), began + Duration::from_secs(10));
+        let idle = activity.idle_since.get();
+        assert_eq!(activity.deadline(Protocol::Http2, &limits()), idle + Duration::from_secs(75));
+    }
+
+    #[test]
+    fn bytes_of_a_body_do_not_begin_a_head() {
+        let activity = Activity::new(Instant::now());
+        let request = activity.request();
+        activity.read();
+        assert_eq!(activity.head_since.get(), None);
+        drop(request);
+    }
+}

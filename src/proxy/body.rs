@@ -1,0 +1,148 @@
+//! A request's body on its way to the backend: nothing is held back, and nothing is asked of the
+//! client before the backend can take it.
+
+use std::cell::Cell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use super::limits::Lapse;
+
+/// Why a request's body ended before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum UploadFault {
+    /// Its framing is broken, or the client went away.
+    #[error("the request body is malformed or incomplete")]
+    Broken,
+    /// The client fell silent.
+    #[error("the request body stopped arriving")]
+    Stalled,
+}
+
+/// What others may know of an upload under way.
+#[derive(Debug)]
+pub(super) struct Upload {
+    received: Cell<u64>,
+    fault: Cell<Option<UploadFault>>,
+    progress: Cell<Option<Instant>>,
+}
+
+impl Upload {
+    /// Body bytes that have arrived.
+    pub(super) fn received(&self) -> u64 {
+        self.received.get()
+    }
+
+    /// Why it ended early, if it did.
+    pub(super) fn fault(&self) -> Option<UploadFault> {
+        self.fault.get()
+    }
+
+    /// When the backend last took a part of it.
+    pub(super) fn progress(&self) -> Option<Instant> {
+        self.progress.get()
+    }
+}
+
+/// A request's body towards the backend, its trailers dropped (a trailer could claim an identity).
+#[derive(Debug, Default)]
+pub(super) struct RequestBody(Option<Box<Arriving>>);
+
+#[derive(Debug)]
+struct Arriving {
+    incoming: Incoming,
+    upload: Rc<Upload>,
+    gap: Duration,
+    silent_since: Option<Instant>,
+    lapse: Lapse,
+}
+
+impl RequestBody {
+    /// The client's body, which may be silent for `gap`; and the view of it, if it isn't empty.
+    pub(super) fn new(incoming: Incoming, gap: Duration) -> (Self, Option<Rc<Upload>>) {
+        if incoming.is_end_stream() {
+            return (Self(None), None);
+        }
+        let upload = Rc::new(Upload {
+            received: Cell::new(0),
+            fault: Cell::new(None),
+            progress: Cell::new(None),
+        });
+        let view = Rc::clone(&upload);
+        let arriving =
+            Arriving { incoming, upload, gap, silent_since: None, lapse: Lapse::default() };
+        (Self(Some(Box::new(arriving))), Some(view))
+    }
+
+    /// Whether there is nothing to send.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = UploadFault;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UploadFault>>> {
+        match &mut self.0 {
+            Some(arriving) => arriving.poll_data(cx),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.as_ref().is_none_or(|arriving| arriving.incoming.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.as_ref().map_or_else(|| SizeHint::with_exact(0), |some| some.incoming.size_hint())
+    }
+}
+
+impl Arriving {
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadFault>>> {
+        loop {
+            let Poll::Ready(next) = Pin::new(&mut self.incoming).poll_frame(cx) else {
+                return self.poll_silence(cx);
+            };
+            let now = Instant::now();
+            self.silent_since = None;
+            self.upload.progress.set(Some(now));
+            match next {
+                None => return Poll::Ready(None),
+                Some(Err(_)) => return Poll::Ready(Some(Err(self.fail(UploadFault::Broken)))),
+                Some(Ok(frame)) => {
+                    if let Some(data) = frame.data_ref() {
+                        let length = data.len() as u64;
+                        self.upload.received.set(self.upload.received.get() + length);
+                        return Poll::Ready(Some(Ok(frame)));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The backend wants more and the client has nothing: this is the only time that counts.
+    fn poll_silence(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UploadFault>>> {
+        let since = *self.silent_since.get_or_insert_with(Instant::now);
+        ready!(self.lapse.poll(cx, since + self.gap));
+        Poll::Ready(Some(Err(self.fail(UploadFault::Stalled))))
+    }
+
+    fn fail(&self, fault: UploadFault) -> UploadFault {
+        self.upload.fault.set(Some(fault));
+        fault
+    }
+}

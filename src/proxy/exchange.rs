@@ -1,0 +1,173 @@
+//! [`Exchange`]: what is known of one request until its answer, or its WebSocket, is over; then
+//! it becomes one line of the access log and a few numbers.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use http::{Method, Uri, request};
+
+use super::activity::InFlight;
+use super::body::Upload;
+use super::connection::Client;
+use super::request_id::RequestId;
+use crate::auth::{Admission, Denied, Identity, Proof};
+use crate::clock::Timestamp;
+use crate::sessions::{Session, Sessions};
+use crate::snapshot::Generation;
+use crate::telemetry::access_log::{Path, Record};
+
+/// The status in the log of a request whose client left before there was an answer.
+const CLIENT_LEFT: u16 = 499;
+
+/// One request and its answer, recorded when dropped.
+pub(super) struct Exchange {
+    pub(super) client: Rc<Client>,
+    pub(super) id: RequestId,
+    pub(super) status: u16,
+    /// Why it went wrong, if it did.
+    pub(super) reason: Option<&'static str>,
+    pub(super) upload: Option<Rc<Upload>>,
+    pub(super) sent: u64,
+    pub(super) received: u64,
+    pub(super) upstream: Option<Duration>,
+    /// Who the client is, beyond trusted proxies.
+    pub(super) origin: IpAddr,
+    pub(super) time: Timestamp,
+    protocol: &'static str,
+    party: Party,
+    method: Method,
+    target: Uri,
+    started: Instant,
+    /// Under which generation the request was judged.
+    judged: Generation,
+    /// A tunnel counts for itself, and frees its connection of the request.
+    in_flight: Option<InFlight>,
+}
+
+/// What the gate said of the one who asks.
+enum Party {
+    Unknown,
+    Admitted(Admission),
+    Denied(Denied),
+}
+
+impl Exchange {
+    pub(super) fn begin(
+        client: &Rc<Client>,
+        head: &request::Parts,
+        judged: Generation,
+        now: Timestamp,
+    ) -> Box<Self> {
+        Box::new(Self {
+            id: client.worker.next_request_id(now),
+            status: CLIENT_LEFT,
+            reason: None,
+            upload: None,
+            sent: 0,
+            received: 0,
+            upstream: None,
+            origin: client.peer.ip(),
+            time: now,
+            protocol: client.protocol.get(),
+            party: Party::Unknown,
+            method: head.method.clone(),
+            target: head.uri.clone(),
+            started: Instant::now(),
+            judged,
+            in_flight: Some(client.activity.request()),
+            client: Rc::clone(client),
+        })
+    }
+
+    pub(super) fn admitted(&mut self, admission: Admission) {
+        self.party = Party::Admitted(admission);
+    }
+
+    pub(super) fn denied(&mut self, denied: Denied) {
+        self.party = Party::Denied(denied);
+    }
+
+    pub(super) fn admission(&self) -> Option<&Admission> {
+        match &self.party {
+            Party::Admitted(admission) => Some(admission),
+            Party::Unknown | Party::Denied(_) => None,
+        }
+    }
+
+    /// Since the request's head was read.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// The request goes on as a WebSocket, whose record ends with it.
+    pub(super) fn becomes_websocket(&mut self) {
+        self.protocol = "ws";
+        self.in_flight = None;
+    }
+
+    /// Registers what was admitted, so that it ends with its credential.
+    pub(super) fn register(&self, sessions: &Sessions<Proof>) -> Option<Session<Proof>> {
+        let admission = self.admission()?;
+        let (proof, deadline) = (admission.proof(), admission.deadline());
+        Some(sessions.register(proof, deadline, self.judged.0, Timestamp::now()))
+    }
+
+    fn record(&self) {
+        let worker = &self.client.worker;
+        let duration = self.elapsed();
+        worker.metrics.request(self.status, duration);
+        let identity = self.identity();
+        let mut name = worker.name_buffer.borrow_mut();
+        name.clear();
+        if let Some(identity) = identity {
+            let _ = write!(name, "{}", identity.credential());
+        }
+        worker.log.record(&Record {
+            time: self.time,
+            request_id: self.id.as_str(),
+            peer: self.origin,
+            protocol: self.protocol,
+            method: self.method.as_str(),
+            path: Path::of(self.target.path()),
+            status: self.status,
+            user: identity.map(|identity| identity.user().as_str()),
+            credential: identity.map(|_| name.as_str()),
+            rule: self.rule(),
+            reason: self.reason,
+            duration,
+            upstream_duration: self.upstream,
+            bytes_sent: self.sent,
+            bytes_received: self.upload.as_ref().map_or(self.received, |upload| upload.received()),
+        });
+    }
+
+    fn identity(&self) -> Option<&Identity> {
+        match &self.party {
+            Party::Unknown => None,
+            Party::Admitted(admission) => admission.identity(),
+            Party::Denied(denied) => denied.identity.as_ref(),
+        }
+    }
+
+    fn rule(&self) -> Option<&str> {
+        match &self.party {
+            Party::Unknown => None,
+            Party::Admitted(admission) => Some(admission.rule()),
+            Party::Denied(denied) => denied.rule.as_deref(),
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.record();
+    }
+}
+
+impl std::fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Exchange").field("id", &self.id).finish_non_exhaustive()
+    }
+}

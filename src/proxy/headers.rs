@@ -1,0 +1,342 @@
+//! Headers on their way through: what belongs to one hop stays there, and the backend learns
+//! who asked, for what host and over what.
+
+use std::net::{IpAddr, SocketAddr};
+
+use bytes::{BufMut, BytesMut};
+use http::header::{self, Entry, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, request};
+use http_body::Body;
+
+use crate::snapshot::{Backend, Snapshot};
+
+pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+const HTTP: HeaderValue = HeaderValue::from_static("http");
+const HTTPS: HeaderValue = HeaderValue::from_static("https");
+const CHUNKED: HeaderValue = HeaderValue::from_static("chunked");
+const ZERO: HeaderValue = HeaderValue::from_static("0");
+const UPGRADE: HeaderValue = HeaderValue::from_static("upgrade");
+const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
+
+/// What a request says of its way here, read before the gate throws such headers away.
+#[derive(Debug)]
+pub(super) struct Origin {
+    /// The client: the peer, or whom trusted proxies name.
+    pub(super) client: IpAddr,
+    /// `X-Forwarded-For` as the backend gets it.
+    chain: HeaderValue,
+    secure: bool,
+    /// The `Host` line, to be passed on without a copy.
+    host: Option<HeaderValue>,
+}
+
+impl Origin {
+    /// From the headers as the client sent them. `peer_value` is the peer's address as a header
+    /// value, made once a connection; `secure` says whether the connection is TLS.
+    pub(super) fn read(
+        headers: &HeaderMap,
+        peer: SocketAddr,
+        peer_value: &HeaderValue,
+        secure: bool,
+        snapshot: &Snapshot,
+    ) -> Self {
+        let host = headers.get(header::HOST).cloned();
+        let direct = Self { client: peer.ip(), chain: peer_value.clone(), secure, host };
+        if snapshot.trusted_proxies.is_empty() || !snapshot.trusts(peer.ip()) {
+            return direct;
+        }
+        direct.behind_proxies(headers, peer.ip(), snapshot)
+    }
+
+    /// Walks the list from the right, as far as every hop is trusted: what stands left of the
+    /// first stranger could be anyone's invention.
+    fn behind_proxies(mut self, headers: &HeaderMap, peer: IpAddr, snapshot: &Snapshot) -> Self {
+        let mut hops = vec![peer];
+        let lines = headers.get_all(X_FORWARDED_FOR).iter().collect::<Vec<_>>();
+        let entries = lines.iter().rev().flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
+        for entry in entries {
+            let address = std::str::from_utf8(entry).ok().and_then(parse_hop);
+            let Some(address) = address else { break };
+            hops.push(address);
+            if !snapshot.trusts(address) {
+                break;
+            }
+        }
+        self.client = hops.last().copied().unwrap_or(peer);
+        let list = hops.iter().rev().map(IpAddr::to_string).collect::<Vec<_>>().join(", ");
+        if let Ok(chain) = HeaderValue::try_from(list) {
+            self.chain = chain;
+        }
+        match headers.get(X_FORWARDED_PROTO).map(HeaderValue::as_bytes) {
+            Some(b"https") => self.secure = true,
+            Some(b"http") => self.secure = false,
+            _ => {}
+        }
+        self
+    }
+}
+
+fn parse_hop(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    text.parse()
+        .or_else(|_| text.parse::<SocketAddr>().map(|address| address.ip()))
+        .ok()
+        .map(|address: IpAddr| address.to_canonical())
+}
+
+/// Adds what the backend is told besides the identity. The gate has removed the client's own
+/// words on all of it.
+pub(super) fn complete_request(
+    headers: &mut HeaderMap,
+    origin: &Origin,
+    authority: &str,
+    request_id: HeaderValue,
+) {
+    let host = match &origin.host {
+        Some(host) if host.as_bytes() == authority.as_bytes() => Some(host.clone()),
+        _ => HeaderValue::from_str(authority).ok(),
+    };
+    if let Some(host) = host {
+        headers.insert(X_FORWARDED_HOST, host.clone());
+        headers.insert(header::HOST, host);
+    }
+    headers.insert(X_FORWARDED_FOR, origin.chain.clone());
+    headers.insert(X_FORWARDED_PROTO, if origin.secure { HTTPS } else { HTTP });
+    headers.insert(X_REQUEST_ID, request_id);
+    join_cookies(headers);
+}
+
+/// HTTP/2 may split a cookie list (RFC 9113 §8.2.3), HTTP/1.1 may not.
+fn join_cookies(headers: &mut HeaderMap) {
+    let Entry::Occupied(mut entry) = headers.entry(header::COOKIE) else { return };
+    if entry.iter().nth(1).is_none() {
+        return;
+    }
+    let mut joined = BytesMut::new();
+    for crumb in entry.iter() {
+        if !joined.is_empty() {
+            joined.put_slice(b"; ");
+        }
+        joined.put_slice(crumb.as_bytes());
+    }
+    if let Ok(value) = HeaderValue::from_maybe_shared(joined.freeze()) {
+        entry.insert(value);
+    }
+}
+
+/// How a request's body is framed upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// No body, and none to be announced.
+    None,
+    /// No body, and `Content-Length: 0` says so.
+    Empty,
+    /// A body of a known length.
+    Length,
+    /// A body of unknown length. hyper drops such a body from a GET unless told.
+    Chunked,
+}
+
+impl Framing {
+    /// How a client's request goes on, before the gate takes the client's own framing out.
+    pub(super) fn of(head: &request::Parts, body: &impl Body) -> Self {
+        if !body.is_end_stream() {
+            return if body.size_hint().exact().is_some() { Self::Length } else { Self::Chunked };
+        }
+        let anticipates_body = [Method::POST, Method::PUT, Method::PATCH].contains(&head.method);
+        let announced = head.headers.contains_key(header::CONTENT_LENGTH);
+        if anticipates_body || announced { Self::Empty } else { Self::None }
+    }
+}
+
+/// Says how the body is framed (RFC 9112 §6).
+pub(super) fn frame_request(headers: &mut HeaderMap, framing: Framing) {
+    match framing {
+        Framing::None | Framing::Length => {}
+        Framing::Empty => {
+            headers.insert(header::CONTENT_LENGTH, ZERO);
+        }
+        Framing::Chunked => {
+            headers.insert(header::TRANSFER_ENCODING, CHUNKED);
+        }
+    }
+}
+
+/// Asks the backend, or tells the client, to change to WebSocket (RFC 6455 §4).
+pub(super) fn upgrade_to_websocket(headers: &mut HeaderMap) {
+    headers.insert(header::CONNECTION, UPGRADE);
+    headers.insert(header::UPGRADE, WEBSOCKET);
+}
+
+/// Removes what concerns only the hop to the backend (RFC 9110 §7.6.1), `Trailer` apart: trailers
+/// pass.
+pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(header::CONNECTION) {
+        for name in nominated(headers) {
+            headers.remove(name);
+        }
+        headers.remove(header::CONNECTION);
+    }
+    for name in [KEEP_ALIVE, PROXY_CONNECTION, header::TE, header::TRANSFER_ENCODING, header::UPGRADE] {
+        headers.remove(name);
+    }
+}
+
+/// The names that all `Connection` lines name.
+fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
+    headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+        // A backend cannot take these out of its own message.
+        .filter(|name| name != header::CONTENT_LENGTH && name != header::CONTENT_TYPE)
+        .collect()
+}
+
+/// Whether an answer's framing can be read in one way only: not both a length and a transfer
+/// coding (RFC 9112 §6.3).
+pub(super) fn is_framed_once(headers: &HeaderMap) -> bool {
+    !(headers.contains_key(header::TRANSFER_ENCODING) && headers.contains_key(header::CONTENT_LENGTH))
+}
+
+/// Makes a `Location` that points at the backend's own origin, or at the public host over plain
+/// HTTP, point at the public origin. Others stay.
+pub(super) fn rewrite_location(
+    headers: &mut HeaderMap,
+    backend: &Backend,
+    authority: &str,
+    origin: &Origin,
+) {
+    let Some(location) = headers.get(header::LOCATION) else { return };
+    let Ok(text) = location.to_str() else { return };
+    let Some((scheme, rest)) = text.split_once("://") else { return };
+    let is_http = scheme.eq_ignore_ascii_case("http");
+    if !is_http && !scheme.eq_ignore_ascii_case("https") {
+        return;
+    }
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (host, target) = rest.split_at(end);
+    let default_port = if is_http { ":80" } else { ":443" };
+    let is = |other: &str| is_same_authority(host, other, default_port);
+    if is(&backend.authority) || (is_http && is(authority)) {
+        let scheme = if origin.secure { "https" } else { "http" };
+        if let Ok(value) = HeaderValue::try_from(format!("{scheme}://{authority}{target}")) {
+            headers.insert(header::LOCATION, value);
+        }
+    }
+}
+
+fn is_same_authority(one: &str, other: &str, default_port: &str) -> bool {
+    let bare = |text| str::strip_suffix(text, default_port).unwrap_or(text);
+    bare(one).eq_ignore_ascii_case(bare(other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::Address;
+
+    fn map(lines: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(*name, HeaderValue::from_str(value).unwrap());
+        }
+        headers
+    }
+
+    fn origin(secure: bool) -> Origin {
+        Origin {
+            client: IpAddr::from([192, 0, 2, 7]),
+            chain: HeaderValue::from_static("192.0.2.7"),
+            secure,
+            host: Some(HeaderValue::from_static("chat.example")),
+        }
+    }
+
+    #[test]
+    fn every_connection_line_is_walked() {
+        let mut headers = map(&[
+            ("connection", "close, X-One"),
+            ("connection", "x-two , keep-alive"),
+            ("x-one", "1"),
+            ("x-two", "2"),
+            ("x-three", "3"),
+            ("keep-alive", "timeout=5"),
+            ("transfer-encoding", "chunked"),
+            ("te", "trailers"),
+            ("upgrade", "h2c"),
+            ("trailer", "x-sum"),
+        ]);
+        strip_hop_by_hop(&mut headers);
+        let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["trailer", "x-three"]);
+    }
+
+    #[test]
+    fn a_connection_line_cannot_take_out_the_length() {
+        let mut headers = map(&[("connection", "content-length"), ("content-length", "5")]);
+        strip_hop_by_hop(&mut headers);
+        assert_eq!(headers.get("content-length").unwrap(), "5");
+    }
+
+    #[test]
+    fn cookie_crumbs_become_one_line() {
+        let mut headers = map(&[("cookie", "a=1"), ("cookie", "b=2"), ("cookie", "c=3")]);
+        join_cookies(&mut headers);
+        let all: Vec<_> = headers.get_all("cookie").iter().collect();
+        assert_eq!(all, ["a=1; b=2; c=3"]);
+    }
+
+    #[test]
+    fn the_backend_is_told_host_peer_and_scheme() {
+        let mut headers = HeaderMap::new();
+        let id = HeaderValue::from_static("id");
+        complete_request(&mut headers, &origin(true), "chat.example", id);
+        for (name, value) in [
+            ("host", "chat.example"),
+            ("x-forwarded-host", "chat.example"),
+            ("x-forwarded-for", "192.0.2.7"),
+            ("x-forwarded-proto", "https"),
+            ("x-request-id", "id"),
+        ] {
+            assert_eq!(headers.get(name).unwrap(), value);
+        }
+    }
+
+    fn relocated(location: &str, secure: bool) -> String {
+        let address = Address::Name { host: "backend".to_owned(), port: 1865 };
+        let backend = Backend { address, tls: None, authority: "backend:1865".to_owned() };
+        let mut headers = map(&[("location", location)]);
+        rewrite_location(&mut headers, &backend, "chat.example:8443", &origin(secure));
+        headers.get("location").unwrap().to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn locations_of_the_backend_become_public() {
+        assert_eq!(relocated("http://backend:1865/users/", true), "https://chat.example:8443/users/");
+        assert_eq!(relocated("http://BACKEND:1865", true), "https://chat.example:8443");
+        assert_eq!(relocated("http://chat.example:8443/a?b#c", true), "https://chat.example:8443/a?b#c");
+        assert_eq!(relocated("http://backend:1865/x", false), "http://chat.example:8443/x");
+    }
+
+    #[test]
+    fn other_locations_stay() {
+        for location in ["/users/", "https://other.example/", "http://backend:1866/", "ftp://backend:1865/"] {
+            assert_eq!(relocated(location, true), location);
+        }
+    }
+
+    #[test]
+    fn a_default_port_is_the_same_as_none() {
+        assert!(is_same_authority("a.example:80", "A.example", ":80"));
+        assert!(!is_same_authority("a.example:8080", "a.example", ":80"));
+    }
+}

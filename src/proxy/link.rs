@@ -1,0 +1,173 @@
+//! [`Link`]: one HTTP/1.1 connection to the backend.
+//!
+//! It has no task of its own: whoever holds it polls it, so a request and its answer run within
+//! the client's task, and an answer's head and body leave together.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+
+use super::body::{RequestBody, Upload};
+use super::limits::Lapse;
+use super::socket::{BackendStream, BackendTransport};
+
+/// The most headers of an answer; hyper's own 100 is too few for a backend that sets cookies.
+const MAX_HEADERS: usize = 256;
+
+/// The longest head of an answer, and the most of a body that is read ahead.
+const MAX_BUFFER: usize = 64 * 1024;
+
+/// An HTTP/1.1 connection to the backend, driven by its holder.
+pub(super) struct Link {
+    sender: http1::SendRequest<RequestBody>,
+    connection: Option<http1::Connection<TokioIo<BackendStream>, RequestBody>>,
+    /// Whether the backend has said anything since the last request.
+    heard: Rc<Cell<bool>>,
+    first_byte: Lapse,
+    /// When it went idle last; `None` before its first request is answered.
+    idle_since: Option<Instant>,
+}
+
+/// Why a request had no answer.
+#[derive(Debug)]
+pub(super) struct Unanswered {
+    pub(super) kind: UnansweredKind,
+    /// The request, when nothing of it was sent.
+    pub(super) unsent: Option<Request<RequestBody>>,
+    /// Whether the backend had begun an answer.
+    pub(super) heard: bool,
+}
+
+/// How a request came to have no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum UnansweredKind {
+    /// The backend closed or reset the connection.
+    Closed,
+    /// What it said is not HTTP.
+    Garbage,
+    /// It said nothing in time.
+    Silent,
+    /// The client's body broke off.
+    Upload,
+}
+
+impl Link {
+    /// Speaks HTTP/1.1 over a fresh transport.
+    pub(super) async fn new(transport: BackendTransport) -> Result<Box<Self>, hyper::Error> {
+        let heard = Rc::new(Cell::new(false));
+        let stream = BackendStream::new(transport, Rc::clone(&heard));
+        let (sender, connection) = http1::Builder::new()
+            .max_headers(MAX_HEADERS)
+            .max_buf_size(MAX_BUFFER)
+            .handshake(TokioIo::new(stream))
+            .await?;
+        Ok(Box::new(Self {
+            sender,
+            connection: Some(connection),
+            heard,
+            first_byte: Lapse::default(),
+            idle_since: None,
+        }))
+    }
+
+    /// Whether a request has been answered over it before.
+    pub(super) fn is_reused(&self) -> bool {
+        self.idle_since.is_some()
+    }
+
+    /// Sends a request and waits for the head of its answer, at most `patience` after the last
+    /// part of the request went out.
+    pub(super) async fn exchange(
+        &mut self,
+        request: Request<RequestBody>,
+        upload: Option<&Upload>,
+        patience: Duration,
+    ) -> Result<Response<Incoming>, Unanswered> {
+        self.heard.set(false);
+        let sent = Instant::now();
+        let mut answer = pin!(self.sender.try_send_request(request));
+        poll_fn(|cx| {
+            let closed = self.drive(cx).is_ready();
+            if let Poll::Ready(result) = answer.as_mut().poll(cx) {
+                return Poll::Ready(result.map_err(|error| self.unanswered(error, upload)));
+            }
+            if closed {
+                return Poll::Ready(Err(self.no_answer(UnansweredKind::Closed)));
+            }
+            let progress = upload.and_then(Upload::progress).unwrap_or(sent);
+            match self.first_byte.poll(cx, progress + patience) {
+                Poll::Ready(()) => Poll::Ready(Err(self.no_answer(UnansweredKind::Silent))),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// Moves bytes. Ready when the connection is over.
+    pub(super) fn drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.connection {
+            Some(connection) => Pin::new(connection).poll(cx).map(|_| ()),
+            None => Poll::Ready(()),
+        }
+    }
+
+    /// Whether it can take another request: both messages have ended, and the backend has closed
+    /// nothing and said nothing more.
+    pub(super) fn is_reusable(&mut self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        self.drive(&mut cx).is_pending() && self.sender.is_ready()
+    }
+
+    /// Remembers since when it is idle.
+    pub(super) fn rest(&mut self) {
+        self.idle_since = Some(Instant::now());
+    }
+
+    /// How long it has been idle.
+    pub(super) fn idle_for(&self, now: Instant) -> Duration {
+        self.idle_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+
+    /// The bare stream after a `101`, and what had been read from it beyond that.
+    pub(super) async fn into_upgraded(mut self: Box<Self>) -> Option<(BackendStream, Bytes)> {
+        poll_fn(|cx| self.drive(cx)).await;
+        let parts = self.connection.take()?.into_parts();
+        Some((parts.io.into_inner(), parts.read_buf))
+    }
+
+    fn unanswered(
+        &self,
+        mut error: hyper::client::conn::TrySendError<Request<RequestBody>>,
+        upload: Option<&Upload>,
+    ) -> Unanswered {
+        let unsent = error.take_message();
+        let error = error.into_error();
+        let kind = if upload.and_then(Upload::fault).is_some() {
+            UnansweredKind::Upload
+        } else if error.is_parse() {
+            UnansweredKind::Garbage
+        } else {
+            UnansweredKind::Closed
+        };
+        Unanswered { unsent, ..self.no_answer(kind) }
+    }
+
+    fn no_answer(&self, kind: UnansweredKind) -> Unanswered {
+        Unanswered { kind, unsent: None, heard: self.heard.get() }
+    }
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link").field("idle_since", &self.idle_since).finish_non_exhaustive()
+    }
+}

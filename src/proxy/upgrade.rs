@@ -1,0 +1,174 @@
+//! A WebSocket's opening (RFC 6455 §4) and its life after.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{StatusCode, request};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use super::body::RequestBody;
+use super::connection::Client;
+use super::exchange::Exchange;
+use super::handler::{Asked, Outcome};
+use super::headers::{self, Origin};
+use super::reply::Refusal;
+use super::socket::{BackendStream, ClientStream};
+use super::tunnel::{Cause, Side, Tunnel};
+use super::upstream::{Failure, assemble};
+use crate::auth::Proof;
+use crate::sessions::{Session, Slot};
+
+/// The backend's side of a WebSocket that has opened, waiting for the client's.
+pub(super) struct Opened {
+    backend: Side<BackendStream>,
+    session: Session<Proof>,
+    max_message: u64,
+    /// The user's place among the open sockets.
+    slot: Option<Slot>,
+}
+
+/// Asks the backend for a WebSocket, over a connection of its own. Any answer but a `101` is
+/// relayed as it is, and nothing opens.
+pub(super) async fn open(
+    asked: Asked<'_>,
+    mut head: request::Parts,
+    origin: &Origin,
+    exchange: &mut Exchange,
+) -> Result<Outcome, Refusal> {
+    let (worker, snapshot) = (&asked.client.worker, asked.snapshot);
+    let user = exchange.admission().and_then(|admission| admission.identity());
+    let slot = match user {
+        Some(identity) => {
+            let most = snapshot.websocket.max_per_user;
+            let slot = worker.counts.open(identity.user().as_str(), most);
+            Some(slot.ok_or(Refusal::TooMany { retry_after: Duration::from_secs(60) })?)
+        }
+        None => None,
+    };
+    headers::upgrade_to_websocket(&mut head.headers);
+    let expected = Handshake::of(&head.headers);
+    let request = assemble(head, RequestBody::default());
+    let sent = worker.pool.send_alone(request, &snapshot.limits).await;
+    let answered = match sent {
+        Ok(answered) if answered.response.status() == StatusCode::SWITCHING_PROTOCOLS => answered,
+        other => return asked.relay(other, origin, exchange),
+    };
+    let failed = || {
+        worker.metrics.upstream_failed(Failure::BadUpgrade.reason());
+        Refusal::Failed(Failure::BadUpgrade)
+    };
+    let (mut answer, _) = answered.response.into_parts();
+    if !expected.is_met_by(&answer.headers) {
+        return Err(failed());
+    }
+    expected.clean(&mut answer.headers);
+    let (stream, read) = answered.lease.link.into_upgraded().await.ok_or_else(failed)?;
+    let session = exchange.register(&worker.tunnels).ok_or_else(failed)?;
+    let max_message = snapshot.websocket.max_message;
+    let opened = Opened { backend: Side { stream, read }, session, max_message, slot };
+    Ok(Outcome::Switched(answer.headers, opened))
+}
+
+/// What the backend has to answer.
+struct Handshake {
+    accept: String,
+    offered: Option<HeaderValue>,
+}
+
+impl Handshake {
+    fn of(request: &HeaderMap) -> Self {
+        let key = request.get(header::SEC_WEBSOCKET_KEY).map_or(&b""[..], HeaderValue::as_bytes);
+        let offered = request.get(header::SEC_WEBSOCKET_PROTOCOL).cloned();
+        Self { accept: derive_accept_key(key), offered }
+    }
+
+    fn is_met_by(&self, answer: &HeaderMap) -> bool {
+        let is = |name, expected: &str| {
+            answer.get(name).is_some_and(|value: &HeaderValue| {
+                value.as_bytes().trim_ascii().eq_ignore_ascii_case(expected.as_bytes())
+            })
+        };
+        let accepted = answer.get(header::SEC_WEBSOCKET_ACCEPT);
+        is(header::UPGRADE, "websocket")
+            && accepted.is_some_and(|accepted| accepted.as_bytes() == self.accept.as_bytes())
+    }
+
+    /// The answer for the client. A subprotocol that the backend was not offered is no choice:
+    /// ours, which carries the credential, never was.
+    fn clean(&self, answer: &mut HeaderMap) {
+        headers::strip_hop_by_hop(answer);
+        headers::upgrade_to_websocket(answer);
+        let was_offered = |chosen: &HeaderValue| {
+            let offered = self.offered.as_ref().map_or(&b""[..], HeaderValue::as_bytes);
+            offered.split(|byte| *byte == b',').any(|one| one.trim_ascii() == chosen.as_bytes())
+        };
+        if !answer.get(header::SEC_WEBSOCKET_PROTOCOL).is_none_or(was_offered) {
+            answer.remove(header::SEC_WEBSOCKET_PROTOCOL);
+        }
+    }
+}
+
+/// Carries a WebSocket to its end. It is a task of its own, and a small one: what hyper held for
+/// the connection is gone.
+pub(super) async fn carry(
+    client: Rc<Client>,
+    side: Side<ClientStream>,
+    opened: Opened,
+    mut exchange: Box<Exchange>,
+) {
+    let Opened { backend, session, max_message, slot } = opened;
+    let worker = &client.worker;
+    worker.metrics.tunnel_opened();
+    let end = Tunnel::new(side, backend, session, max_message, worker.tunnel_buffer.clone()).await;
+    worker.metrics.tunnel_closed(end.code);
+    exchange.sent = end.sent;
+    exchange.received = end.received;
+    exchange.reason = (end.cause != Cause::Closed).then(|| end.cause.as_str());
+    drop(slot);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(protocols: &'static str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        // The example of RFC 6455 §1.3.
+        headers.insert("sec-websocket-key", HeaderValue::from_static("dGhlIHNhbXBsZSBub25jZQ=="));
+        headers.insert("sec-websocket-protocol", HeaderValue::from_static(protocols));
+        headers
+    }
+
+    fn answer(accept: &'static str, chosen: &'static str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert("upgrade", HeaderValue::from_static("WebSocket"));
+        headers.insert("connection", HeaderValue::from_static("Upgrade"));
+        headers.insert("sec-websocket-accept", HeaderValue::from_static(accept));
+        headers.insert("sec-websocket-protocol", HeaderValue::from_static(chosen));
+        headers
+    }
+
+    const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+    #[test]
+    fn only_the_right_key_opens() {
+        let handshake = Handshake::of(&request("chat"));
+        assert!(handshake.is_met_by(&answer(ACCEPT, "chat")));
+        assert!(!handshake.is_met_by(&answer("AAAAAAAAAAAAAAAAAAAAAAAAAAA=", "chat")));
+        let mut without_upgrade = answer(ACCEPT, "chat");
+        without_upgrade.remove("upgrade");
+        assert!(!handshake.is_met_by(&without_upgrade));
+    }
+
+    #[test]
+    fn only_an_offered_subprotocol_is_passed_on() {
+        let handshake = Handshake::of(&request("chat, superchat"));
+        for (chosen, passed) in [("superchat", true), ("bearer", false)] {
+            let mut headers = answer(ACCEPT, chosen);
+            handshake.clean(&mut headers);
+            assert_eq!(headers.contains_key("sec-websocket-protocol"), passed);
+            assert_eq!(headers.get("connection").unwrap(), "upgrade");
+        }
+    }
+}

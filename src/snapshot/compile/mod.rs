@@ -1,0 +1,173 @@
+//! [`compile`]: from what is written, and what the files hold, to what runs.
+//!
+//! Pure: no file, no clock. Everything that can fail fails here, and all of it at once. Each part
+//! looks at its section and says what is wrong at which key path; only when nothing is does a
+//! snapshot come out.
+
+mod backend;
+mod cross_origin;
+mod findings;
+mod issuers;
+mod keys;
+mod limits;
+mod listen;
+mod namespaces;
+mod profile;
+mod routes;
+mod secrets;
+
+use std::fmt;
+
+use super::{Generation, Materials, Snapshot, WebSocketSettings};
+use crate::auth::{Extraction, Gate, Policy, Verifiers};
+use crate::clock::Timestamp;
+use crate::config::{Config, Diagnostic};
+use crate::tls::server::Tickets;
+use findings::Findings;
+
+/// What a compilation depends on beside configuration and materials.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// The number the snapshot will bear.
+    pub generation: Generation,
+    /// Against which expiries are judged, for warnings.
+    pub now: Timestamp,
+    /// The session tickets, which outlive every snapshot.
+    pub tickets: &'a Tickets,
+}
+
+/// A snapshot, and what looked doubtful on the way.
+#[derive(Debug)]
+pub struct Compiled {
+    /// What runs.
+    pub snapshot: Snapshot,
+    /// Warnings, each at its key path.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Everything that keeps a configuration from running, and the warnings besides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompileErrors(pub Vec<Diagnostic>);
+
+impl fmt::Display for CompileErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut errors = self.0.iter().filter(|found| found.is_error());
+        if let Some(first) = errors.next() {
+            write!(f, "{first}")?;
+        }
+        errors.try_for_each(|error| write!(f, "; {error}"))
+    }
+}
+
+impl std::error::Error for CompileErrors {}
+
+/// Compiles a configuration.
+///
+/// # Errors
+/// All errors at once, each at the key path of its setting; a material that is missing is one.
+pub fn compile(
+    config: &Config,
+    materials: &Materials,
+    context: &Context<'_>,
+) -> Result<Compiled, CompileErrors> {
+    let mut findings = Findings::default();
+    let parts = assemble(config, materials, context, &mut findings);
+    let warnings = findings.into_warnings().map_err(CompileErrors)?;
+    match parts {
+        Some(snapshot) => Ok(Compiled { snapshot, warnings }),
+        None => Err(CompileErrors(warnings)),
+    }
+}
+
+/// The snapshot, if nothing that it can't be without is missing.
+fn assemble(
+    config: &Config,
+    materials: &Materials,
+    context: &Context<'_>,
+    findings: &mut Findings,
+) -> Option<Snapshot> {
+    let profile = profile::chosen(config, materials, findings);
+    let entrance = listen::compile(config, materials, context, findings);
+    let backend = backend::address(config, materials, findings);
+    let limits = limits::compile(&config.limits, findings);
+    let cors = cross_origin::cors(&config.cors, findings);
+    let origins = cross_origin::websocket_origins(&config.websocket, findings);
+    let namespaces = namespaces::check(config, findings);
+    let base = profile
+        .as_deref()
+        .map(|profile| profile.permissions.as_slice());
+    let keys = keys::compile(
+        config,
+        base.unwrap_or_default(),
+        materials,
+        context.now,
+        findings,
+    );
+    let issuers = issuers::compile(config, &namespaces, materials, findings);
+    let profile = profile?;
+    let default_user = profile::default_user(&profile, findings);
+    let policy = Policy::new(routes::compile(config, &profile, findings));
+    warn_of_nobody(config, findings);
+    let rewrite = profile::rewrite(&profile, config, materials, findings);
+    let replies = profile::replies(&profile, findings);
+    let gate = Gate {
+        hosts: entrance.hosts,
+        origins,
+        extraction: Extraction {
+            http: profile::carriers(&profile.credentials.http),
+            websocket: profile::carriers(&profile.credentials.websocket),
+            token_size: limits.token_size,
+        },
+        verifiers: Verifiers {
+            keys,
+            issuers,
+            default_user,
+        },
+        policy,
+        rewrite: rewrite?,
+    };
+    Some(Snapshot {
+        generation: context.generation,
+        gate,
+        tls: entrance.tls,
+        backend: backend?,
+        replies: replies?,
+        cors,
+        websocket: websocket(config, findings),
+        limits,
+        hsts: entrance.hsts,
+        trusted_proxies: config
+            .listen
+            .trusted_proxies
+            .0
+            .iter()
+            .map(|network| network.0)
+            .collect(),
+        hosts: entrance.names,
+    })
+}
+
+fn websocket(config: &Config, findings: &mut Findings) -> WebSocketSettings {
+    let written = &config.websocket;
+    if written.max_message.0 == 0 {
+        findings.error("websocket.max_message", "no message fits in nothing");
+    }
+    WebSocketSettings {
+        max_message: written.max_message.0,
+        idle_timeout: written.idle_timeout.value().map(|period| period.0),
+        max_per_user: written.max_per_user.value(),
+    }
+}
+
+/// A sidecar that knows no credential denies everyone: safe, and hardly meant.
+fn warn_of_nobody(config: &Config, findings: &mut Findings) {
+    if config.key.is_empty() && config.keys_file.is_empty() && config.issuer.is_empty() {
+        findings.warning(
+            "",
+            "nobody can be authenticated: there is no [[key]] and no [[issuer]]",
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests;

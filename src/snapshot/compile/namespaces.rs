@@ -1,0 +1,186 @@
+//! User ids belong to one source: no visitor may be taken for staff, nor one issuer's alice for
+//! another's.
+//!
+//! Ids are compared case-folded, since a backend may fold what we don't. A bound key names its
+//! user on purpose and takes part in nothing here.
+
+use std::collections::HashSet;
+
+use super::findings::Findings;
+use crate::auth::{Reserved, UserGlob, UserId};
+use crate::config::{Config, Diagnostic, Issuer};
+
+/// The ids that acting keys may name.
+#[derive(Debug, Default)]
+pub(super) struct Namespaces {
+    acting: Vec<Acting>,
+}
+
+/// One distinct list of globs.
+#[derive(Debug)]
+struct Acting {
+    at: String,
+    globs: Vec<UserGlob>,
+    shared: bool,
+}
+
+/// Refuses sources whose ids can't be told apart.
+pub(super) fn check(config: &Config, findings: &mut Findings) -> Namespaces {
+    let namespaces = Namespaces {
+        acting: acting(config),
+    };
+    namespaces.keep_visitors_apart(findings);
+    for (index, issuer) in config.issuer.iter().enumerate() {
+        let ids = Ids::of(&issuer.user);
+        for (number, earlier) in config.issuer.iter().enumerate().take(index) {
+            let shared = issuer.shared_namespace && earlier.shared_namespace;
+            if !shared && ids.meet(&Ids::of(&earlier.user)) {
+                let message = format!(
+                    "user ids of `{}` can't be told from those of `{}` (issuer[{number}])",
+                    issuer.name, earlier.name
+                );
+                findings.push(apart(Diagnostic::error(
+                    format!("issuer[{index}].user"),
+                    message,
+                )));
+            }
+        }
+        let any = |acting: &&Acting| acting.globs.contains(&UserGlob::Any);
+        let apart_from = |acting: &&Acting| !(acting.shared && issuer.shared_namespace);
+        if let Some(acting) = namespaces
+            .acting
+            .iter()
+            .find(|one| any(one) && apart_from(one))
+        {
+            let message = format!(
+                "user ids of `{}` can't be told from those of {}",
+                issuer.name, acting.at
+            );
+            findings.push(apart(Diagnostic::error(
+                format!("issuer[{index}].user"),
+                message,
+            )));
+        }
+    }
+    namespaces
+}
+
+fn apart(error: Diagnostic) -> Diagnostic {
+    error.with_help(
+        "set a prefix in `user` (\"kc-{sub}\"), narrow `acts_as`, or set shared_namespace = true \
+         on each",
+    )
+}
+
+impl Namespaces {
+    /// The ids that a token of this issuer may not bear.
+    pub(super) fn reserved_for(&self, issuer: &Issuer) -> Reserved {
+        let visitors = UserGlob::parse(&format!("{}*", UserId::VISITOR_PREFIX));
+        let apart = self
+            .acting
+            .iter()
+            .filter(|one| !(one.shared && issuer.shared_namespace));
+        let acting = apart.flat_map(|one| one.globs.iter().cloned());
+        Reserved::new(acting.chain(visitors).collect())
+    }
+
+    /// No key may name an id of the namespace that is kept for callers without a credential.
+    fn keep_visitors_apart(&self, findings: &mut Findings) {
+        for acting in &self.acting {
+            let names_visitors = acting.globs.iter().any(|glob| match glob {
+                UserGlob::Literal(id) => begins_folded(id.as_str(), UserId::VISITOR_PREFIX),
+                UserGlob::Prefix(prefix) => begins_folded(prefix, UserId::VISITOR_PREFIX),
+                UserGlob::Any => false,
+            });
+            if names_visitors {
+                let message = "ids that begin with `anon-` are for callers without a credential";
+                findings.error(acting.at.clone(), message);
+            }
+        }
+    }
+}
+
+/// The distinct lists of globs, with the first place of each. What doesn't parse is reported where
+/// the keys are compiled.
+fn acting(config: &Config) -> Vec<Acting> {
+    let keys = config.key.iter().enumerate();
+    let keys = keys.map(|(index, key)| ("key", index, &key.acts_as, key.shared_namespace));
+    let files = config.keys_file.iter().enumerate();
+    let files =
+        files.map(|(index, file)| ("keys_file", index, &file.acts_as, file.shared_namespace));
+    let mut seen = HashSet::new();
+    let distinct = keys.chain(files).filter(|(_, _, written, shared)| {
+        !written.is_empty() && seen.insert((written.as_slice(), *shared))
+    });
+    let acting = distinct.map(|(list, index, written, shared)| Acting {
+        at: format!("{list}[{index}].acts_as"),
+        globs: written
+            .iter()
+            .filter_map(|text| UserGlob::parse(text).ok())
+            .collect(),
+        shared,
+    });
+    acting.collect()
+}
+
+/// The ids that a template can yield: they begin and end with its constant parts.
+struct Ids {
+    begin: String,
+    end: String,
+    fixed: bool,
+}
+
+impl Ids {
+    fn of(template: &str) -> Self {
+        let template = template.to_ascii_lowercase();
+        let begin = template.split('{').next().unwrap_or_default().to_owned();
+        let end = template.rsplit('}').next().unwrap_or_default().to_owned();
+        Self {
+            begin,
+            end,
+            fixed: !template.contains('{'),
+        }
+    }
+
+    /// Whether some id could be of both.
+    fn meet(&self, other: &Self) -> bool {
+        match (self.fixed, other.fixed) {
+            (true, true) => self.begin == other.begin,
+            (true, false) => other.could_be(&self.begin),
+            (false, true) => self.could_be(&other.begin),
+            (false, false) => {
+                (self.begin.starts_with(&other.begin) || other.begin.starts_with(&self.begin))
+                    && (self.end.ends_with(&other.end) || other.end.ends_with(&self.end))
+            }
+        }
+    }
+
+    fn could_be(&self, id: &str) -> bool {
+        id.starts_with(&self.begin) && id.ends_with(&self.end)
+    }
+}
+
+fn begins_folded(text: &str, prefix: &str) -> bool {
+    text.get(..prefix.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_meet_unless_their_constant_parts_differ() {
+        let meet = |a: &str, b: &str| Ids::of(a).meet(&Ids::of(b));
+        assert!(meet("{sub}", "{email}"));
+        assert!(meet("{sub}", "kc-{sub}"));
+        assert!(meet("KC-{sub}", "kc-{sub}"));
+        assert!(meet("kc-{sub}", "{sub}@google"));
+        assert!(meet("bot", "{sub}"));
+        assert!(meet("bot", "Bot"));
+        assert!(!meet("kc-{sub}", "ok-{sub}"));
+        assert!(!meet("{sub}@kc", "{sub}@google"));
+        assert!(!meet("bot", "kc-{sub}"));
+        assert!(!meet("bot", "robot"));
+    }
+}

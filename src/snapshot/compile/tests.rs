@@ -1,0 +1,404 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::auth::{Decision, KeySet, Memo};
+use crate::config::{Environment, ReferenceKind, Written};
+use crate::secret::Secret;
+use crate::snapshot::{Address, Cors, Material};
+
+const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+const BACKEND: &str = "[backend]\nurl = 'http://127.0.0.1:1865'\n";
+const KEY: &str = "0123456789abcdef";
+
+fn compile_with(text: &str, materials: &Materials) -> Result<Compiled, Vec<String>> {
+    let written = Written::from_file("doorward.toml", text, &Environment::default());
+    let tickets = Tickets::new().unwrap();
+    let context = Context {
+        generation: Generation(1),
+        now: NOW,
+        tickets: &tickets,
+    };
+    let compiled = compile(&written.config, materials, &context);
+    match compiled {
+        Ok(compiled) if written.is_sound() => Ok(compiled),
+        Ok(_) => Err(written.report([]).lines().collect()),
+        Err(errors) => {
+            let errors = errors.0.into_iter().filter(Diagnostic::is_error);
+            Err(written.report(errors).lines().collect())
+        }
+    }
+}
+
+fn compiled(text: &str) -> Result<Compiled, Vec<String>> {
+    compile_with(text, &Materials::default())
+}
+
+/// The errors of a configuration with a backend, without their file.
+fn errors(text: &str) -> Vec<String> {
+    let lines = compiled(&format!("{text}{BACKEND}")).unwrap_err();
+    lines
+        .into_iter()
+        .map(|line| line.replace("doorward.toml:", ""))
+        .collect()
+}
+
+fn warnings(text: &str) -> Vec<String> {
+    let found = compiled(&format!("{text}{BACKEND}")).unwrap().warnings;
+    found.iter().map(ToString::to_string).collect()
+}
+
+#[track_caller]
+fn assert_error(text: &str, part: &str) {
+    let errors = errors(text);
+    assert!(errors.len() == 1 && errors[0].contains(part), "{errors:#?}");
+}
+
+fn key(more: &str) -> String {
+    format!("[[key]]\nid = 'web'\nvalue = '{KEY}'\n{more}\n")
+}
+
+#[test]
+fn an_empty_file_is_an_error_and_never_an_open_door() {
+    let errors = compiled("").unwrap_err();
+    assert!(
+        errors
+            .iter()
+            .any(|error| error.contains("the backend to protect")),
+        "{errors:?}"
+    );
+}
+
+#[test]
+fn a_backend_is_enough_to_deny_everyone() {
+    let compiled = compiled(BACKEND).unwrap();
+    assert_eq!(compiled.snapshot.backend.authority, "127.0.0.1:1865");
+    assert!(matches!(
+        compiled.snapshot.backend.address,
+        Address::Socket(_)
+    ));
+    assert!(
+        compiled.warnings[0]
+            .message
+            .contains("nobody can be authenticated")
+    );
+}
+
+#[test]
+fn a_declared_key_opens_the_gate_as_its_user() {
+    let snapshot = compiled(&format!("{}{BACKEND}", key("user = 'alice'")))
+        .unwrap()
+        .snapshot;
+    let request = http::Request::get("/chat")
+        .header("host", "localhost")
+        .header("authorization", format!("Bearer {KEY}"))
+        .header("user-id", "mallory")
+        .body(())
+        .unwrap();
+    let head = request.into_parts().0;
+    match snapshot.gate.admit(head, &mut Memo::new(1), NOW) {
+        Decision::Admit(admitted) => {
+            let head = admitted.head();
+            assert_eq!(head.headers.get("user_id").unwrap(), "alice");
+            assert!(head.headers.get("user-id").is_none());
+            assert!(head.headers.get("authorization").is_none());
+        }
+        Decision::Deny(denied) => panic!("{denied:?}"),
+    }
+}
+
+#[test]
+fn a_key_is_bound_or_acting_and_given_in_one_way() {
+    assert_error(&key(""), "bound to a `user` or lists whom");
+    assert_error(&key("user = 'a'\nacts_as = ['b']"), "never both");
+    assert_error("[[key]]\nid = 'a'\nuser = 'a'\n", "needs sha256");
+    assert_error(&key("user = 'a'\nvalue_env = 'X'"), "more than one source");
+    let digest = "a".repeat(64);
+    assert_error(
+        &key(&format!("user = 'a'\nsha256 = '{digest}'")),
+        "not by both",
+    );
+    assert_error(&key("user = 'a/b'"), "a user id is");
+    assert_error(&key("acts_as = ['*-visitor']"), "`*` stands alone");
+    assert_error(&key("acts_as = ['anon-1*']"), "without a credential");
+    assert_error(
+        &key("user = 'a'\npermissions = ['CHAT']"),
+        "`CHAT`: a permission is",
+    );
+    assert_error(&key("user = 'a'\ntransports = []"), "no transport");
+}
+
+#[test]
+fn two_keys_with_one_id_or_one_digest_are_an_error() {
+    let one = |id: &str, digit: &str| {
+        format!(
+            "[[key]]\nid = '{id}'\nuser = 'x'\nsha256 = '{}'\n",
+            digit.repeat(64)
+        )
+    };
+    assert_error(
+        &format!("{}{}", one("a", "1"), one("b", "1")),
+        "8:10: the same key is declared",
+    );
+    assert_error(
+        &format!("{}{}", one("a", "1"), one("a", "2")),
+        "6:6: another key has the id",
+    );
+}
+
+#[test]
+fn weak_secrets_are_refused_unless_allowed() {
+    let weak = "[[key]]\nid = 'a'\nuser = 'x'\nvalue = 'meow'\n";
+    assert_error(weak, "published as a default");
+    assert_error(&weak.replace("meow", "purr"), "fewer than 16 bytes");
+    assert!(warnings(&format!("allow_weak_secrets = true\n{weak}"))[0].contains("published"));
+    let digest = crate::auth::KeyDigest::of(b"meow_jwt");
+    let hashed = format!("[[key]]\nid = 'a'\nuser = 'x'\nsha256 = '{digest}'\n");
+    assert_error(&hashed, "published as a default");
+    let issuer = "[[issuer]]\nname = 'i'\nalgorithms = ['HS256']\nsecret = 'short'\n";
+    assert_error(issuer, "fewer than 32 bytes");
+}
+
+fn issuer(name: &str, more: &str) -> String {
+    let secret = format!("{name}{}", "s".repeat(40));
+    format!("[[issuer]]\nname = '{name}'\nalgorithms = ['HS256']\nsecret = '{secret}'\n{more}\n")
+}
+
+#[test]
+fn an_issuer_says_what_its_tokens_must_be() {
+    assert!(compiled(&format!("{}{BACKEND}", issuer("a", ""))).is_ok());
+    let mixed = issuer("a", "").replace("['HS256']", "['HS256', 'RS256']");
+    assert!(errors(&mixed)[0].contains("never stands beside"));
+    assert_error(
+        &issuer("a", "").replace("['HS256']", "['ES256']"),
+        "no key of this issuer fits",
+    );
+    assert_error(
+        &issuer("a", "").replace("['HS256']", "[]"),
+        "at least one algorithm",
+    );
+    assert_error(&issuer("a", "jwks_file = 'x'"), "has one of");
+    assert_error(&issuer("a", "user = '{sub'"), "template");
+    assert_error(&issuer("a", "audience = ['any', 'x']"), "stands alone");
+    let none = "[[issuer]]\nname = 'i'\nalgorithms = ['RS256']\nissuer = 'i'\naudience = 'any'\n";
+    assert_error(none, "needs a secret");
+    assert!(warnings(&issuer("a", "require = []"))[0].contains("need not expire"));
+}
+
+#[test]
+fn a_public_key_needs_issuer_and_audience() {
+    let secret = Secret::new("s".repeat(40));
+    let keys = Arc::new(KeySet::from_secret(&secret).unwrap());
+    let mut materials = Materials::default();
+    materials.insert(ReferenceKind::KeySet("jwks".into()), Material::Keys(keys));
+    let text =
+        format!("[[issuer]]\nname = 'i'\nalgorithms = ['HS256']\njwks_file = 'jwks'\n{BACKEND}");
+    let errors = compile_with(&text, &materials).unwrap_err();
+    assert!(
+        errors.iter().any(|error| error.contains("the `iss` that")),
+        "{errors:?}"
+    );
+    assert!(
+        errors.iter().any(|error| error.contains("the `aud` that")),
+        "{errors:?}"
+    );
+}
+
+#[test]
+fn identities_of_two_sources_must_be_told_apart() {
+    let two = |a: &str, b: &str| format!("{}{}", issuer("a", a), issuer("b", b));
+    assert_error(&two("", ""), "can't be told from those of `a`");
+    assert!(
+        compiled(&format!(
+            "{}{BACKEND}",
+            two("user = 'a-{sub}'", "user = 'b-{sub}'")
+        ))
+        .is_ok()
+    );
+    let shared = "shared_namespace = true";
+    assert!(compiled(&format!("{}{BACKEND}", two(shared, shared))).is_ok());
+    assert_error(&two(shared, ""), "can't be told");
+    let acting = |more: &str| key(&format!("acts_as = ['*']\n{more}"));
+    assert_error(
+        &format!("{}{}", acting(""), issuer("a", "")),
+        "those of key[0].acts_as",
+    );
+    let both = format!("{}{}{BACKEND}", acting(shared), issuer("a", shared));
+    assert!(compiled(&both).is_ok());
+    let visitors = key("acts_as = ['visitor-*']");
+    assert!(compiled(&format!("{visitors}{}{BACKEND}", issuer("a", ""))).is_ok());
+}
+
+#[test]
+fn a_route_has_one_meaning_and_is_reached() {
+    let route = |text: &str| format!("[[route]]\n{text}\n");
+    assert_error(&route("path = '/a'"), "says `require` or `access`");
+    assert_error(
+        &route("path = '/a'\nrequire = 'A:B'\naccess = 'open'"),
+        "never both",
+    );
+    assert_error(&route("path = 'a'\naccess = 'open'"), "begins with `/`");
+    assert_error(
+        &route("path = '/a'\nmethods = ['get']\naccess = 'open'"),
+        "capitals",
+    );
+    assert_error(&route("path = '/a'\nrequire = 'A'"), "`A`: a permission is");
+    let hidden = format!(
+        "{}{}",
+        route("path = '/a/**'\naccess = 'deny'"),
+        route("path = '/a/b'\nmethods = ['GET']\naccess = 'open'")
+    );
+    assert_error(&hidden, "the earlier rule /a/** decides");
+    let swapped = format!(
+        "{}{}{}",
+        key("user = 'a'"),
+        route("path = '/a/b'\nmethods = ['GET']\naccess = 'open'"),
+        route("path = '/a/**'\naccess = 'deny'"),
+    );
+    assert_eq!(warnings(&swapped), [""; 0]);
+}
+
+#[test]
+fn a_route_that_swallows_rules_of_the_profile_is_warned_of() {
+    let text = format!(
+        "{}[[route]]\npath = '/memory/**'\naccess = 'open'\n{BACKEND}profile = 'cheshire-cat-1'\n",
+        key("user = 'a'")
+    );
+    let warnings = compiled(&text).unwrap().warnings;
+    assert!(
+        warnings[0].message.contains("/memory/recall"),
+        "{warnings:?}"
+    );
+}
+
+#[test]
+fn plain_http_stays_on_this_machine_unless_it_is_asked_for() {
+    assert_error("[listen]\naddress = '0.0.0.0:80'\n", "only loopback");
+    let asked = "[listen]\naddress = '0.0.0.0:80'\nplaintext = true\nhosts = 'chat.example'\n";
+    let text = format!("{asked}{}{BACKEND}", key("user = 'a'"));
+    assert_eq!(compiled(&text).unwrap().snapshot.hosts, ["chat.example"]);
+    assert_error(
+        "[listen]\nredirect = '127.0.0.1:80'\n",
+        "no https to redirect to",
+    );
+    assert_error("[listen]\nhosts = 'chat.example:8443'\n", "without a port");
+}
+
+#[test]
+fn what_could_not_be_loaded_is_an_error_at_its_setting() {
+    assert_error(
+        "[tls]\ncertificate = 'c'\nkey = 'k'\n",
+        "2:15: could not be loaded",
+    );
+    assert_error(
+        "[[key]]\nid='a'\nuser='a'\nvalue_file = 'f'\n",
+        "4:14: could not be loaded",
+    );
+    assert_error(
+        "[[keys_file]]\npath = 'f'\nuser = 'a'\n",
+        "2:8: could not be loaded",
+    );
+}
+
+#[test]
+fn limits_that_would_shut_everyone_out_are_errors() {
+    assert_error("[limits]\nheader_size = '4KiB'\n", "at least 8KiB");
+    assert_error("[limits]\nconnections = 0\n", "nothing would ever pass");
+    assert_error("[limits]\nfirst_byte = '0s'\n", "no time at all");
+}
+
+#[test]
+fn origins_are_what_a_browser_sends() {
+    assert_error(
+        "[cors]\norigins = ['https://app.example/']\n",
+        "2:12: not an origin",
+    );
+    let text = format!("[cors]\norigins = 'https://App.Example'\n{BACKEND}");
+    let expected = Cors::Origins(vec!["https://app.example".try_into().unwrap()]);
+    assert_eq!(compiled(&text).unwrap().snapshot.cors, expected);
+}
+
+#[test]
+fn the_cat_gets_its_own_credentials_where_it_reads_them() {
+    let text = format!(
+        "{}{BACKEND}profile = 'cheshire-cat-1'\nhttp_key = 'of the cat'\nws_key = 'of the cat'\n",
+        key("acts_as = ['*']")
+    );
+    let snapshot = compiled(&text).unwrap().snapshot;
+    let admit = |request: http::request::Builder| {
+        let request = request.header("host", "localhost");
+        let head = request
+            .header("x-api-key", KEY)
+            .body(())
+            .unwrap()
+            .into_parts()
+            .0;
+        match snapshot.gate.admit(head, &mut Memo::new(1), NOW) {
+            Decision::Admit(admitted) => admitted.into_parts().0,
+            Decision::Deny(denied) => panic!("{denied:?}"),
+        }
+    };
+    let head = admit(http::Request::post("/message"));
+    assert_eq!(
+        head.headers.get("authorization").unwrap(),
+        "Bearer of the cat"
+    );
+    assert_eq!(head.headers.get("user_id").unwrap(), "user");
+    let handshake = http::Request::get("/ws/alice?token=0123456789abcdef&a=b")
+        .header("connection", "upgrade")
+        .header("upgrade", "websocket")
+        .header("sec-websocket-version", "13")
+        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    assert_eq!(admit(handshake).uri, "/ws/alice?a=b&token=of%20the%20cat");
+}
+
+#[test]
+fn every_rule_of_an_embedded_profile_compiles_and_is_reached() {
+    for (profile, rules) in [("generic", 1), ("cheshire-cat-1", 52)] {
+        let text = format!("{BACKEND}profile = '{profile}'\n");
+        let snapshot = compiled(&text).unwrap().snapshot;
+        let compiled = snapshot.gate.policy.rules();
+        assert_eq!(compiled.len(), rules, "{profile}");
+    }
+}
+
+#[test]
+fn all_errors_of_all_sections_come_at_once() {
+    let text = "\
+[listen]
+address = '0.0.0.0:80'
+[[key]]
+id = 'a'
+user = 'x'
+value = 'meow'
+[[issuer]]
+name = 'i'
+algorithms = ['HS256', 'RS256']
+secret = 'secret'
+[[route]]
+path = '/a'
+[limits]
+connections = 0
+";
+    let errors = compiled(text).unwrap_err();
+    for part in [
+        "2:11: without [tls]",
+        "6:9: this secret",
+        "9:14: HS*",
+        "10:10: this secret",
+    ] {
+        assert!(
+            errors.iter().any(|error| error.contains(part)),
+            "{part} in {errors:#?}"
+        );
+    }
+    for part in [
+        "a route says",
+        "nothing would ever pass",
+        "the backend to protect",
+    ] {
+        assert!(
+            errors.iter().any(|error| error.contains(part)),
+            "{part} in {errors:#?}"
+        );
+    }
+}
