@@ -54,6 +54,8 @@ impl Setup {
             .set("tls", "certificate = \"server.pem\"")
             .set("tls", "key = \"server.key\"")
             .set("telemetry", "address = \"127.0.0.1:0\"")
+            // A spec may try many bad credentials; `limits` has one about the usual limit.
+            .set("limits", "failures_per_address = \"off\"")
     }
 
     /// In front of a Cheshire Cat 1.x, with keys of the backend's own.
