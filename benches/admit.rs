@@ -21,7 +21,9 @@ const SECRET: &[u8] = b"a secret of the benchmark, 32 bytes and more";
 
 /// A gate as `generic` makes it, with this many keys of one file.
 fn gate(keys: u32) -> Gate {
-    let digests: Vec<_> = (0..keys).map(|n| KeyDigest::of(key(n).as_bytes())).collect();
+    let digests: Vec<_> = (0..keys)
+        .map(|n| KeyDigest::of(key(n).as_bytes()))
+        .collect();
     let mut table = KeyTable::builder();
     let settings = KeySettings {
         name: "bench".into(),
@@ -37,11 +39,18 @@ fn gate(keys: u32) -> Gate {
         hosts: Hosts::new(vec![HostPattern::parse("chat.example")]),
         origins: Origins::default(),
         extraction: Extraction {
-            http: vec![Carrier::Bearer, Carrier::Header(HeaderName::from_static("x-api-key"))],
+            http: vec![
+                Carrier::Bearer,
+                Carrier::Header(HeaderName::from_static("x-api-key")),
+            ],
             websocket: vec![Carrier::Bearer, Carrier::Query("token".into())],
             token_size: 8192,
         },
-        verifiers: Verifiers { keys: table.build(), issuers: vec![issuer()], default_user: None },
+        verifiers: Verifiers {
+            keys: table.build(),
+            issuers: vec![issuer()],
+            default_user: None,
+        },
         policy: Policy::new(vec![Rule {
             name: "/**".into(),
             pattern: Pattern::parse("/**").expect("a pattern"),
@@ -118,11 +127,16 @@ fn benches(criterion: &mut Criterion) {
     let small = gate(10_000);
     criterion.bench_function("admit/remembered token", |bencher| {
         let token = token();
-        bencher.iter_batched(|| head(&token), |head| admit(&small, head, &mut memo), batch);
+        bencher.iter_batched(
+            || head(&token),
+            |head| admit(&small, head, &mut memo),
+            batch,
+        );
     });
-    for (name, count, gate) in
-        [("10,000", 10_000, &small), ("1,000,000", 1_000_000, &gate(1_000_000))]
-    {
+    for (name, count, gate) in [
+        ("10,000", 10_000, &small),
+        ("1,000,000", 1_000_000, &gate(1_000_000)),
+    ] {
         criterion.bench_function(&format!("admit/a key of {name}, at random"), |bencher| {
             // Distinct heads made in advance, so that no key is in a cache by having been made.
             let mut state = 1_u32;

@@ -12,7 +12,8 @@ pub(super) fn create(directory: &Path) -> Outcome {
     let ca_key = KeyPair::generate()?;
     let mut ca = CertificateParams::new(Vec::<String>::new())?;
     // Without a name of its own it would look like the issuer of itself to OpenSSL.
-    ca.distinguished_name.push(DnType::CommonName, "dev/bench authority");
+    ca.distinguished_name
+        .push(DnType::CommonName, "dev/bench authority");
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     fs::write(directory.join("ca.pem"), ca.self_signed(&ca_key)?.pem())?;
 

@@ -158,38 +158,39 @@ impl Gate {
         })
     }
 
-    /// Judges again what a tunnel or a long response was admitted for. While it may live on, says
-    /// when its credential ends by now, if it does.
+    /// Judges again what a tunnel or a long response was admitted for: until when it may live on
+    /// (`None`: without end).
     ///
     /// # Errors
-    ///
-    /// Why it has to end.
+    /// Why it must end.
     pub fn review(&self, proof: &Proof, now: Timestamp) -> Result<Option<Timestamp>, Ending> {
-        let Ok(path) = RequestPath::parse(proof.path()) else {
-            return Err(Ending::Revoked);
-        };
-        let Ok(Some(rule)) = self.policy.rule(proof.method(), &path) else {
-            return Err(Ending::Revoked);
-        };
+        let path = RequestPath::parse(proof.path()).map_err(|_| Ending::Revoked)?;
+        let rule = self.policy.rule(proof.method(), &path).ok().flatten();
+        let rule = rule.ok_or(Ending::Revoked)?;
         let Some(earlier) = proof.identity() else {
-            let open = rule.access == Access::Open;
-            return if open { Ok(None) } else { Err(Ending::Revoked) };
+            return if rule.access == Access::Open {
+                Ok(None)
+            } else {
+                Err(Ending::Revoked)
+            };
         };
-        let identity = match self.verifiers.renew(earlier, now) {
-            Ok(identity) => identity,
-            Err(Rejection::Expired) => return Err(Ending::Expired),
-            Err(_) => return Err(Ending::Revoked),
-        };
+        let identity = self
+            .verifiers
+            .renew(earlier, now)
+            .map_err(|rejection| match rejection {
+                Rejection::Expired => Ending::Expired,
+                _ => Ending::Revoked,
+            })?;
         if self
             .verifiers
             .transport_changed(&identity, proof.transport())
         {
             return Err(Ending::Revoked);
         }
-        match rule.authorize(Some(&identity), &path, || earlier.clone()) {
-            Ok(_) => Ok(identity.expires()),
-            Err(_) => Err(Ending::Revoked),
-        }
+        let permit = rule.authorize(Some(&identity), &path, || earlier.clone());
+        permit
+            .map(|_| identity.expires())
+            .map_err(|_| Ending::Revoked)
     }
 }
 

@@ -27,9 +27,17 @@ impl Check {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
         let report = self.config.compile(Timestamp::now())?.report;
         output::print(self.format, &report.to_json(), || {
-            let verdict = if report.has_errors() { "not usable" } else { "usable" };
+            let verdict = if report.has_errors() {
+                "not usable"
+            } else {
+                "usable"
+            };
             format!("{}{}: {verdict}", report.to_text(), self.config.name())
         })?;
-        Ok(if report.has_errors() { Exit::Failed } else { Exit::Done })
+        Ok(if report.has_errors() {
+            Exit::Failed
+        } else {
+            Exit::Done
+        })
     }
 }

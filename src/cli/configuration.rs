@@ -10,7 +10,7 @@ use anyhow::{Context as _, anyhow, bail};
 use crate::{
     clock::Timestamp,
     config::{Environment, Report, SecretSource, Written},
-    control::load,
+    control::{Source, load::load},
     secret::Secret,
     snapshot::{
         Generation, Snapshot,
@@ -40,9 +40,18 @@ impl ConfigArgument {
             .or_else(|| default.exists().then_some(default))
     }
 
+    /// The same, as the control plane takes it.
+    pub(super) fn source(&self) -> Source {
+        self.path()
+            .map_or(Source::Environment, |path| Source::File(path.to_owned()))
+    }
+
     /// Its name in messages.
     pub(super) fn name(&self) -> String {
-        self.path().map_or_else(|| "environment".to_owned(), |path| path.display().to_string())
+        self.path().map_or_else(
+            || "environment".to_owned(),
+            |path| path.display().to_string(),
+        )
     }
 
     /// Reads it, and takes nothing but a sound one.
@@ -60,7 +69,11 @@ impl ConfigArgument {
         let written = self.read(&environment)?;
         let (materials, mut found) = load(&written.config, &environment);
         let tickets = Tickets::new()?;
-        let context = Context { generation: Generation::default(), now, tickets: &tickets };
+        let context = Context {
+            generation: Generation::default(),
+            now,
+            tickets: &tickets,
+        };
         let snapshot = match compile(&written.config, &materials, &context) {
             Ok(compiled) => {
                 found.extend(compiled.warnings);
@@ -83,10 +96,16 @@ impl ConfigArgument {
     }
 
     fn read(&self, environment: &Environment) -> anyhow::Result<Written> {
-        let Some(path) = self.path() else { return Ok(Written::from_environment(environment)) };
+        let Some(path) = self.path() else {
+            return Ok(Written::from_environment(environment));
+        };
         let text =
             fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-        Ok(Written::from_file(path.display().to_string(), text, environment))
+        Ok(Written::from_file(
+            path.display().to_string(),
+            text,
+            environment,
+        ))
     }
 }
 
@@ -98,7 +117,8 @@ pub(super) struct Offline {
     pub(super) snapshot: Option<Snapshot>,
 }
 
-fn environment() -> Environment {
+/// The environment of the process.
+pub(super) fn environment() -> Environment {
     env::vars_os().collect()
 }
 

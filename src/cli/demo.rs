@@ -6,16 +6,19 @@ mod tour;
 use std::{
     env, io,
     net::{Ipv4Addr, TcpListener},
-    time::Duration,
 };
 
-use anyhow::Context;
 use stage::Stage;
 
-use super::{Exit, output};
+use super::{Exit, output, runtime};
 use crate::{
+    app::App,
     clock::Timestamp,
+    config::Environment,
+    control::Source,
     demo::{Backend, Settings},
+    runtime::signal::Signals,
+    telemetry::writer::LogSink,
 };
 
 /// Where the demo listens unless told otherwise.
@@ -33,6 +36,25 @@ pub(super) struct Demo {
     /// Where to listen on loopback; by default 8443, or any free port when that is taken
     #[arg(long)]
     port: Option<u16>,
+}
+
+impl Demo {
+    pub(super) fn run(&self) -> anyhow::Result<Exit> {
+        let port = free_port(self.port)?;
+        runtime()?.block_on(async {
+            let mut signals = Signals::new()?;
+            let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+            let address = listener.local_addr()?;
+            let backend = Backend::start(listener, Settings::default())?;
+            let stage = Stage::set(port, address, Timestamp::now())?;
+            let source = Source::File(stage.path("doorward.toml"));
+            let app = App::start(source, Environment::default(), LogSink::stdout()?)?;
+            output::line(&tour::tour(&stage, port, &env::current_exe()?))?;
+            app.run(&mut signals).await?;
+            drop(backend);
+            Ok(Exit::Done)
+        })
+    }
 }
 
 /// A port of loopback that nobody listens on: the one asked for, or the usual one, or any. The

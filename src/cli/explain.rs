@@ -77,12 +77,20 @@ struct Explanation {
 
 impl Explain {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
-        let credential = self.credential_file.as_ref().map(Source::read).transpose()?;
+        let credential = self
+            .credential_file
+            .as_ref()
+            .map(Source::read)
+            .transpose()?;
         let now = Timestamp::now();
         let snapshot = self.config.snapshot(now)?;
         let explanation = self.explain(&snapshot, credential.as_ref(), now)?;
         output::print(self.format, &explanation, || explanation.to_text())?;
-        Ok(if explanation.allowed { Exit::Done } else { Exit::Denied })
+        Ok(if explanation.allowed {
+            Exit::Done
+        } else {
+            Exit::Denied
+        })
     }
 
     fn explain(
@@ -110,13 +118,17 @@ impl Explain {
         snapshot: &'s Snapshot,
         credential: Option<&Secret>,
     ) -> anyhow::Result<(Parts, Option<&'s Carrier>)> {
-        let host = snapshot.hosts.iter().find(|host| !host.starts_with('*'));
+        let host = snapshot.gate.hosts.example().unwrap_or_default();
         let extraction = &snapshot.gate.extraction;
         let mut request = Request::builder()
             .method(&self.method)
             .uri(&self.path)
-            .header(header::HOST, host.map_or("localhost", String::as_str));
-        let carriers = if self.websocket { &extraction.websocket } else { &extraction.http };
+            .header(header::HOST, host);
+        let carriers = if self.websocket {
+            &extraction.websocket
+        } else {
+            &extraction.http
+        };
         if self.websocket {
             request = request
                 .header(header::CONNECTION, "Upgrade")
@@ -124,7 +136,10 @@ impl Explain {
                 .header(header::SEC_WEBSOCKET_VERSION, "13")
                 .header(header::SEC_WEBSOCKET_KEY, "ZXhwbGFpbiBhIHJlcXVlc3Q=");
         }
-        let (mut head, ()) = request.body(()).context("--path is no request target")?.into_parts();
+        let (mut head, ()) = request
+            .body(())
+            .context("--path is no request target")?
+            .into_parts();
         for (name, value) in &self.headers {
             refuse_secret(name, carriers)?;
             if name == header::HOST {
@@ -133,8 +148,12 @@ impl Explain {
                 head.headers.append(name, value.clone());
             }
         }
-        let Some(credential) = credential else { return Ok((head, None)) };
-        let carrier = carriers.first().context("the profile takes no credential here")?;
+        let Some(credential) = credential else {
+            return Ok((head, None));
+        };
+        let carrier = carriers
+            .first()
+            .context("the profile takes no credential here")?;
         carry(credential, carrier, &mut head)?;
         Ok((head, Some(carrier)))
     }
@@ -143,7 +162,11 @@ impl Explain {
 /// Arguments are no place for secrets: every process of the machine may read them.
 fn refuse_secret(name: &HeaderName, carriers: &[Carrier]) -> anyhow::Result<()> {
     let carries = |carrier: &Carrier| matches!(carrier, Carrier::Header(header) if header == name);
-    let standard = [header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::COOKIE];
+    let standard = [
+        header::AUTHORIZATION,
+        header::PROXY_AUTHORIZATION,
+        header::COOKIE,
+    ];
     if standard.contains(name) || carriers.iter().any(carries) {
         bail!("{name} holds a credential: use --credential-file");
     }
@@ -191,8 +214,14 @@ impl Explanation {
         let Some(identity) = identity else { return };
         self.credential = Some(identity.credential().to_string());
         self.user = Some(identity.user().to_string());
-        self.permissions = identity.permissions().iter().map(ToString::to_string).collect();
-        let end = identity.expires().map(|end| jiff::Timestamp::from_millisecond(end.as_millis()));
+        self.permissions = identity
+            .permissions()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let end = identity
+            .expires()
+            .map(|end| jiff::Timestamp::from_millisecond(end.as_millis()));
         self.expires = end.and_then(Result::ok).map(|end| end.to_string());
     }
 
@@ -204,15 +233,30 @@ impl Explanation {
         };
         let mut lines = vec![
             format!("{}: {decision}", self.request),
-            format!("  rule:        {}", self.rule.clone().unwrap_or_else(|| "none matches".to_owned())),
-            format!("  carrier:     {}", self.carrier.clone().unwrap_or_else(none)),
-            format!("  credential:  {}", self.credential.clone().unwrap_or_else(none)),
+            format!(
+                "  rule:        {}",
+                self.rule
+                    .clone()
+                    .unwrap_or_else(|| "none matches".to_owned())
+            ),
+            format!(
+                "  carrier:     {}",
+                self.carrier.clone().unwrap_or_else(none)
+            ),
+            format!(
+                "  credential:  {}",
+                self.credential.clone().unwrap_or_else(none)
+            ),
             format!("  user:        {}", self.user.clone().unwrap_or_else(none)),
         ];
         if !self.permissions.is_empty() {
             lines.push(format!("  permissions: {}", self.permissions.join(" ")));
         }
-        lines.extend(self.expires.as_ref().map(|end| format!("  expires:     {end}")));
+        lines.extend(
+            self.expires
+                .as_ref()
+                .map(|end| format!("  expires:     {end}")),
+        );
         if !self.upstream.is_empty() {
             lines.push("the backend is sent:".to_owned());
             lines.extend(self.upstream.iter().map(|line| format!("  {line}")));
@@ -231,16 +275,24 @@ fn upstream(head: &Parts, admission: &Admission, snapshot: &Snapshot) -> Vec<Str
     let target = match credential {
         UpstreamCredential::Query(parameter) => {
             let name = parameter.split('=').next().unwrap_or_default();
-            head.uri.to_string().replace(&**parameter, &format!("{name}=***"))
+            head.uri
+                .to_string()
+                .replace(&**parameter, &format!("{name}=***"))
         }
         _ => head.uri.to_string(),
     };
     let hidden = |name: &HeaderName| matches!(credential, UpstreamCredential::Header(header, _) if header == name);
     let lines = head.headers.iter().map(|(name, value)| {
-        let value = if hidden(name) { "***".into() } else { String::from_utf8_lossy(value.as_bytes()) };
+        let value = if hidden(name) {
+            "***".into()
+        } else {
+            String::from_utf8_lossy(value.as_bytes())
+        };
         format!("{name}: {value}")
     });
-    std::iter::once(format!("{} {target}", head.method)).chain(lines).collect()
+    std::iter::once(format!("{} {target}", head.method))
+        .chain(lines)
+        .collect()
 }
 
 fn header_line(text: &str) -> Result<(HeaderName, HeaderValue), String> {

@@ -14,6 +14,7 @@ mod key;
 mod output;
 mod schema;
 mod secret;
+mod serve;
 mod sign;
 mod token;
 
@@ -49,6 +50,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Demo),
+    Serve(serve::Serve),
     Connect(connect::Connect),
     Check(check::Check),
     Explain(explain::Explain),
@@ -64,6 +66,7 @@ impl Command {
     fn run(self) -> anyhow::Result<Exit> {
         match self {
             Self::Demo(command) => command.run(),
+            Self::Serve(command) => command.run(),
             Self::Connect(command) => command.run(),
             Self::Check(command) => command.run(),
             Self::Explain(command) => command.run(),

@@ -71,8 +71,16 @@ impl Files {
 
     /// Reads these files, again and again until two reads are equal or `HASTE` is over. Who needs
     /// them does so for the first time, so there is nothing older to keep meanwhile.
-    pub(super) async fn read_calmly(&mut self, paths: &BTreeSet<PathBuf>) -> Vec<(PathBuf, Content)> {
-        let mut read = || paths.iter().map(|path| (path.clone(), self.read(path))).collect();
+    pub(super) async fn read_calmly(
+        &mut self,
+        paths: &BTreeSet<PathBuf>,
+    ) -> Vec<(PathBuf, Content)> {
+        let mut read = || {
+            paths
+                .iter()
+                .map(|path| (path.clone(), self.read(path)))
+                .collect()
+        };
         let mut found: Vec<(PathBuf, Content)> = read();
         let deadline = Instant::now() + HASTE;
         while !found.is_empty() && Instant::now() < deadline {
@@ -96,7 +104,9 @@ impl Files {
                 followed.settling.touch(Touch::Unknown, now);
             }
         }
-        self.followed.values().any(|followed| !followed.settling.is_idle())
+        self.followed
+            .values()
+            .any(|followed| !followed.settling.is_idle())
     }
 
     /// Waits for files that hold something else than before, and says what. Nothing is lost when

@@ -13,7 +13,10 @@ impl Fixed {
         let text = |value: &dyn Debug| format!("{value:?}");
         let listen = &config.listen;
         Self([
-            ("listen.address", text(&listen.addresses(config.tls.as_ref()))),
+            (
+                "listen.address",
+                text(&listen.addresses(config.tls.as_ref())),
+            ),
             ("listen.redirect", text(&listen.redirect)),
             ("listen.workers", text(&listen.workers)),
             ("telemetry.address", text(&config.telemetry.address)),
@@ -24,7 +27,10 @@ impl Fixed {
     pub(super) fn changed_in(&self, config: &Config) -> Vec<&'static str> {
         let now = Self::of(config);
         let pairs = self.0.iter().zip(&now.0);
-        pairs.filter(|(started, now)| started != now).map(|(started, _)| started.0).collect()
+        pairs
+            .filter(|(started, now)| started != now)
+            .map(|(started, _)| started.0)
+            .collect()
     }
 }
 
@@ -40,8 +46,16 @@ mod tests {
     #[test]
     fn only_what_a_reload_cannot_change_counts() {
         let fixed = Fixed::of(&config(""));
-        assert!(fixed.changed_in(&config("[limits]\nheader_count = 7")).is_empty());
-        assert!(fixed.changed_in(&config("[listen]\naddress = '127.0.0.1:8080'")).is_empty());
+        assert!(
+            fixed
+                .changed_in(&config("[limits]\nheader_count = 7"))
+                .is_empty()
+        );
+        assert!(
+            fixed
+                .changed_in(&config("[listen]\naddress = '127.0.0.1:8080'"))
+                .is_empty()
+        );
         let moved = "[listen]\naddress = '127.0.0.1:1'\nworkers = 3\n[telemetry]\naddress = 'off'";
         let changed = ["listen.address", "listen.workers", "telemetry.address"];
         assert_eq!(fixed.changed_in(&config(moved)), changed);

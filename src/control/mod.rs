@@ -31,8 +31,8 @@ use crate::config::{Config, Environment, Reference, Report, Written};
 use crate::snapshot::compile::{Compiled, Context, compile};
 use crate::snapshot::live::{FIRST, Publisher, Reader, live};
 use crate::snapshot::{Generation, Materials};
-use crate::telemetry::metrics::Metrics;
 use crate::telemetry::LogControl;
+use crate::telemetry::metrics::Metrics;
 use crate::tls::server::Tickets;
 use content::Content;
 use files::Files;
@@ -150,7 +150,11 @@ impl Controller {
     /// Reports reloads here, and applies `[log]` there, from now on.
     #[must_use]
     pub fn observed(self, metrics: Arc<Metrics>, log: Option<LogControl>) -> Self {
-        Self { metrics, log, ..self }
+        Self {
+            metrics,
+            log,
+            ..self
+        }
     }
 
     /// Follows the files until all senders of `requests` are gone. Belongs on a thread of its
@@ -210,7 +214,10 @@ impl Controller {
         self.unpublished |= outcomes.iter().any(|outcome| outcome.fault.is_none());
         self.publish(&outcomes, began);
         if !self.files.reread(Instant::now()) {
-            tracing::info!(generation = self.publisher.generation().0, "nothing changed");
+            tracing::info!(
+                generation = self.publisher.generation().0,
+                "nothing changed"
+            );
         }
     }
 
@@ -233,7 +240,10 @@ impl Controller {
     /// Follows exactly the files that the configuration in force and the written one refer to.
     fn follow(&mut self) {
         let good = self.good.config.references();
-        let candidate = self.candidate.as_ref().map(|written| written.config.references());
+        let candidate = self
+            .candidate
+            .as_ref()
+            .map(|written| written.config.references());
         let references = good.iter().chain(candidate.iter().flatten());
         for unit in self.loader.expect(references) {
             self.metrics.reload_forgotten(&unit);
@@ -254,7 +264,9 @@ impl Controller {
                 self.second_best(fresh)
             }
         };
-        let Some((compiled, with_candidate, materials)) = compiled else { return };
+        let Some((compiled, with_candidate, materials)) = compiled else {
+            return;
+        };
         if with_candidate {
             if let Some(written) = self.candidate.take() {
                 self.good = written;
@@ -292,7 +304,13 @@ impl Controller {
         materials: &Materials,
     ) -> Result<Compiled, Report> {
         let written = candidate.unwrap_or(&self.good);
-        attempt(written, &self.loader, materials, self.publisher.next(), &self.tickets)
+        attempt(
+            written,
+            &self.loader,
+            materials,
+            self.publisher.next(),
+            &self.tickets,
+        )
     }
 }
 
@@ -315,11 +333,15 @@ fn read_first(
     environment: &Environment,
     files: &mut Files,
 ) -> Result<Written, StartError> {
-    let Source::File(path) = source else { return Ok(Written::from_environment(environment)) };
+    let Source::File(path) = source else {
+        return Ok(Written::from_environment(environment));
+    };
     files.follow(&BTreeSet::from([path.clone()]));
     let content = files.read(path);
-    let text = text(&content)
-        .map_err(|reason| StartError::Unreadable { path: source.name(), reason })?;
+    let text = text(&content).map_err(|reason| StartError::Unreadable {
+        path: source.name(),
+        reason,
+    })?;
     Ok(Written::from_file(source.name(), text, environment))
 }
 
@@ -350,20 +372,32 @@ fn attempt(
 ) -> Result<Compiled, Report> {
     let references: Vec<Reference> = written.config.references();
     let missing = loader.missing(&references);
-    let context = Context { generation, now: Timestamp::now(), tickets };
+    let context = Context {
+        generation,
+        now: Timestamp::now(),
+        tickets,
+    };
     let (compiled, found) = match compile(&written.config, materials, &context) {
         Ok(compiled) if missing.is_empty() && written.is_sound() => return Ok(compiled),
         Ok(compiled) => (Some(compiled), Vec::new()),
         Err(errors) => (None, errors.0),
     };
-    let warnings = compiled.map(|compiled| compiled.warnings).unwrap_or_default();
+    let warnings = compiled
+        .map(|compiled| compiled.warnings)
+        .unwrap_or_default();
     let said = |at: &str| missing.iter().any(|missing| missing.at == at);
-    let found = found.into_iter().filter(|found| !said(&found.at)).collect::<Vec<_>>();
+    let found = found
+        .into_iter()
+        .filter(|found| !said(&found.at))
+        .collect::<Vec<_>>();
     Err(written.report(missing.into_iter().chain(found).chain(warnings)))
 }
 
 fn warnings(written: &Written, compiled: &Compiled) -> Vec<String> {
-    written.report(compiled.warnings.iter().cloned()).lines().collect()
+    written
+        .report(compiled.warnings.iter().cloned())
+        .lines()
+        .collect()
 }
 
 #[cfg(test)]

@@ -14,7 +14,10 @@ impl Controller {
         let Some(fault) = &outcome.fault else { return };
         self.metrics.reload_failed(&outcome.unit);
         if outcome.kept {
-            tracing::error!(unit = outcome.unit, "not reloaded, the last good value stays: {fault}");
+            tracing::error!(
+                unit = outcome.unit,
+                "not reloaded, the last good value stays: {fault}"
+            );
         } else {
             tracing::error!(unit = outcome.unit, "not loaded: {fault}");
         }
@@ -31,7 +34,10 @@ impl Controller {
         self.metrics.reload_failed(&unit);
         if self.complaint != lines {
             let faults = lines.join("\n");
-            tracing::error!(unit, "not reloaded, the last good configuration stays:\n{faults}");
+            tracing::error!(
+                unit,
+                "not reloaded, the last good configuration stays:\n{faults}"
+            );
             self.complaint = lines;
         }
     }
@@ -62,7 +68,8 @@ impl Controller {
     /// Brings metrics and the log in step with what is in force.
     pub(super) fn show_published(&self) {
         let config = &self.good.config;
-        self.metrics.published(self.publisher.generation().0, Timestamp::now());
+        self.metrics
+            .published(self.publisher.generation().0, Timestamp::now());
         let certificates = self.proven.pairs();
         self.metrics.certificates(
             certificates.map(|(path, pair)| (path.display().to_string(), pair.not_after())),

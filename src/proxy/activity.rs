@@ -85,7 +85,9 @@ impl Activity {
 
     /// Remembers whom [`Activity::close`] wakes. One task owns a connection, so once is enough.
     pub(super) fn remember(&self, cx: &Context<'_>) {
-        self.waker.borrow_mut().get_or_insert_with(|| cx.waker().clone());
+        self.waker
+            .borrow_mut()
+            .get_or_insert_with(|| cx.waker().clone());
     }
 
     /// Ready when the connection has been idle, or its head incomplete, for too long.
@@ -160,7 +162,10 @@ mod tests {
         let activity = Activity::new(Instant::now());
         drop(activity.request());
         let idle = activity.idle_since.get();
-        assert_eq!(activity.deadline(Protocol::Http1, &limits()), idle + Duration::from_secs(75));
+        assert_eq!(
+            activity.deadline(Protocol::Http1, &limits()),
+            idle + Duration::from_secs(75)
+        );
     }
 
     #[test]
@@ -169,9 +174,15 @@ mod tests {
         drop(activity.request());
         activity.read();
         let began = activity.head_since.get().unwrap();
-        assert_eq!(activity.deadline(Protocol::Http1, &limits()), began + Duration::from_secs(10));
+        assert_eq!(
+            activity.deadline(Protocol::Http1, &limits()),
+            began + Duration::from_secs(10)
+        );
         let idle = activity.idle_since.get();
-        assert_eq!(activity.deadline(Protocol::Http2, &limits()), idle + Duration::from_secs(75));
+        assert_eq!(
+            activity.deadline(Protocol::Http2, &limits()),
+            idle + Duration::from_secs(75)
+        );
     }
 
     #[test]

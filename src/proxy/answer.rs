@@ -14,7 +14,7 @@ use crate::sessions::{EndReason, Session};
 
 /// Why an answer broke off; the client sees a truncated answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Truncated {
+pub(super) enum Truncated {
     /// The backend's answer broke off.
     #[error("the backend's answer broke off")]
     Backend,
@@ -57,12 +57,22 @@ pub(super) enum OnEnd {
 
 impl AnswerBody {
     pub(super) fn own(bytes: Bytes, exchange: Box<Exchange>) -> Self {
-        let content = if bytes.is_empty() { Content::None } else { Content::Own(bytes) };
-        Self { content, exchange: Some(exchange) }
+        let content = if bytes.is_empty() {
+            Content::None
+        } else {
+            Content::Own(bytes)
+        };
+        Self {
+            content,
+            exchange: Some(exchange),
+        }
     }
 
     pub(super) fn none() -> Self {
-        Self { content: Content::None, exchange: None }
+        Self {
+            content: Content::None,
+            exchange: None,
+        }
     }
 
     pub(super) fn relayed(
@@ -71,14 +81,25 @@ impl AnswerBody {
         on_end: OnEnd,
         exchange: Box<Exchange>,
     ) -> Self {
-        let relayed = Relayed { incoming, lease, on_end, session: None };
-        Self { content: Content::Relayed(relayed), exchange: Some(exchange) }
+        let relayed = Relayed {
+            incoming,
+            lease,
+            on_end,
+            session: None,
+        };
+        Self {
+            content: Content::Relayed(relayed),
+            exchange: Some(exchange),
+        }
     }
 
     /// Ready when the answer is to end now, since its session has.
     ///
     /// Only an answer that had to wait is registered: most are over before.
-    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Truncated>>> {
+    fn poll_ended(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Truncated>>> {
         let (Content::Relayed(relayed), Some(exchange)) = (&mut self.content, &mut self.exchange)
         else {
             return Poll::Pending;
@@ -86,7 +107,9 @@ impl AnswerBody {
         if relayed.session.is_none() {
             relayed.session = exchange.register(&exchange.client.worker.streams);
         }
-        let Some(session) = &relayed.session else { return Poll::Pending };
+        let Some(session) = &relayed.session else {
+            return Poll::Pending;
+        };
         let reason = ready!(session.poll_ended(cx));
         match (relayed.on_end, reason) {
             // What has begun may be finished, except what never ends.
@@ -125,7 +148,10 @@ impl AnswerBody {
 impl Relayed {
     /// The next part. The link moves only when nothing has arrived: first what is here, then what
     /// is new.
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         if let Poll::Ready(next) = Pin::new(&mut self.incoming).poll_frame(cx) {
             return Poll::Ready(next);
         }

@@ -74,8 +74,13 @@ impl RequestBody {
             progress: Cell::new(None),
         });
         let view = Rc::clone(&upload);
-        let arriving =
-            Arriving { incoming, upload, gap, silent_since: None, lapse: Lapse::default() };
+        let arriving = Arriving {
+            incoming,
+            upload,
+            gap,
+            silent_since: None,
+            lapse: Lapse::default(),
+        };
         (Self(Some(Box::new(arriving))), Some(view))
     }
 
@@ -100,16 +105,23 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.as_ref().is_none_or(|arriving| arriving.incoming.is_end_stream())
+        self.0
+            .as_ref()
+            .is_none_or(|arriving| arriving.incoming.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.as_ref().map_or_else(|| SizeHint::with_exact(0), |some| some.incoming.size_hint())
+        self.0
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), |some| some.incoming.size_hint())
     }
 }
 
 impl Arriving {
-    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadFault>>> {
+    fn poll_data(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UploadFault>>> {
         loop {
             let Poll::Ready(next) = Pin::new(&mut self.incoming).poll_frame(cx) else {
                 return self.poll_silence(cx);
@@ -123,7 +135,9 @@ impl Arriving {
                 Some(Ok(frame)) => {
                     if let Some(data) = frame.data_ref() {
                         let length = data.len() as u64;
-                        self.upload.received.set(self.upload.received.get() + length);
+                        self.upload
+                            .received
+                            .set(self.upload.received.get() + length);
                         return Poll::Ready(Some(Ok(frame)));
                     }
                 }

@@ -67,7 +67,12 @@ pub(super) enum Purpose {
 }
 
 impl Client {
-    fn new(worker: &Rc<Worker>, peer: SocketAddr, secure: bool, place: ConnectionPlace) -> Rc<Self> {
+    fn new(
+        worker: &Rc<Worker>,
+        peer: SocketAddr,
+        secure: bool,
+        place: ConnectionPlace,
+    ) -> Rc<Self> {
         worker.metrics.connection_opened();
         let address = peer.ip().to_canonical().to_string();
         let activity = Activity::new(Instant::now());
@@ -146,7 +151,10 @@ async fn shake_hands(
 
 /// One of a few names, however the client words it.
 fn handshake_failure(error: &std::io::Error) -> &'static str {
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+    match error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+    {
         Some(rustls::Error::InvalidMessage(_)) => "not_tls",
         Some(rustls::Error::PeerIncompatible(_)) => "incompatible",
         Some(rustls::Error::AlertReceived(_)) => "refused_by_client",
@@ -173,12 +181,25 @@ async fn serve_http1(
     });
     let mut connection = http1(&limits).serve_connection(TokioIo::new(stream), service);
     let close = http1::Connection::graceful_shutdown;
-    if !supervise(&client, Pin::new(&mut connection), close, Protocol::Http1, &limits).await {
+    if !supervise(
+        &client,
+        Pin::new(&mut connection),
+        close,
+        Protocol::Http1,
+        &limits,
+    )
+    .await
+    {
         return;
     }
-    let Some((opened, exchange)) = client.opened.take() else { return };
+    let Some((opened, exchange)) = client.opened.take() else {
+        return;
+    };
     let parts = connection.into_parts();
-    let side = Side { stream: parts.io.into_inner(), read: parts.read_buf };
+    let side = Side {
+        stream: parts.io.into_inner(),
+        read: parts.read_buf,
+    };
     tokio::task::spawn_local(upgrade::carry(Rc::clone(&client), side, opened, exchange));
 }
 
@@ -211,7 +232,10 @@ async fn supervise<C: Future<Output = hyper::Result<()>>>(
             return Poll::Ready(result.is_ok());
         }
         // An HTTP/2 connection would wait for a client that has nothing more to ask.
-        client.activity.poll_overdue(cx, &mut lapse, protocol, limits).map(|()| false)
+        client
+            .activity
+            .poll_overdue(cx, &mut lapse, protocol, limits)
+            .map(|()| false)
     })
     .await
 }

@@ -11,8 +11,9 @@ const ALLOWED_METHODS: HeaderValue =
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 const TRUE: HeaderValue = HeaderValue::from_static("true");
 const ANY: HeaderValue = HeaderValue::from_static("*");
-const VARY_PREFLIGHT: HeaderValue =
-    HeaderValue::from_static("Origin, Access-Control-Request-Method, Access-Control-Request-Headers");
+const VARY_PREFLIGHT: HeaderValue = HeaderValue::from_static(
+    "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
+);
 const VARY_ORIGIN: HeaderValue = HeaderValue::from_static("Origin");
 const EXPOSED: HeaderValue = HeaderValue::from_static("X-Request-Id");
 
@@ -50,7 +51,9 @@ impl Crossing {
         if matches!(self, Self::Untouched)
             || head.method != Method::OPTIONS
             || !head.headers.contains_key(header::ORIGIN)
-            || !head.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+            || !head
+                .headers
+                .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
         {
             return None;
         }
@@ -128,9 +131,17 @@ mod tests {
     #[test]
     fn a_preflight_of_an_allowed_origin_may_send_what_it_asks_for() {
         let head = preflight("https://app.example");
-        let answer = Crossing::of(&cors(), &head.headers).preflight(&head).unwrap();
-        assert_eq!(answer.get("access-control-allow-origin").unwrap(), "https://app.example");
-        assert_eq!(answer.get("access-control-allow-headers").unwrap(), "authorization, user_id");
+        let answer = Crossing::of(&cors(), &head.headers)
+            .preflight(&head)
+            .unwrap();
+        assert_eq!(
+            answer.get("access-control-allow-origin").unwrap(),
+            "https://app.example"
+        );
+        assert_eq!(
+            answer.get("access-control-allow-headers").unwrap(),
+            "authorization, user_id"
+        );
         assert!(answer.get("access-control-allow-methods").is_some());
     }
 
@@ -138,7 +149,9 @@ mod tests {
     fn a_preflight_of_another_origin_is_answered_without_permission() {
         for origin in ["https://app.example.evil", "null", "http://app.example"] {
             let head = preflight(origin);
-            let answer = Crossing::of(&cors(), &head.headers).preflight(&head).unwrap();
+            let answer = Crossing::of(&cors(), &head.headers)
+                .preflight(&head)
+                .unwrap();
             let names: Vec<_> = answer.keys().map(HeaderName::as_str).collect();
             assert_eq!(names, ["vary"]);
         }
@@ -147,10 +160,18 @@ mod tests {
     #[test]
     fn without_cors_and_for_plain_options_there_is_no_preflight() {
         let head = preflight("https://app.example");
-        assert!(Crossing::of(&Cors::Off, &head.headers).preflight(&head).is_none());
+        assert!(
+            Crossing::of(&Cors::Off, &head.headers)
+                .preflight(&head)
+                .is_none()
+        );
         let mut plain = head;
         plain.headers.remove("access-control-request-method");
-        assert!(Crossing::of(&cors(), &plain.headers).preflight(&plain).is_none());
+        assert!(
+            Crossing::of(&cors(), &plain.headers)
+                .preflight(&plain)
+                .is_none()
+        );
     }
 
     #[test]
@@ -159,7 +180,10 @@ mod tests {
         request.insert("origin", HeaderValue::from_static("https://evil.example"));
         let mut answer = HeaderMap::new();
         answer.insert("access-control-allow-origin", HeaderValue::from_static("*"));
-        answer.insert("access-control-allow-credentials", HeaderValue::from_static("true"));
+        answer.insert(
+            "access-control-allow-credentials",
+            HeaderValue::from_static("true"),
+        );
         Crossing::of(&cors(), &request).apply(&mut answer);
         assert!(answer.get("access-control-allow-origin").is_none());
         assert!(answer.get("access-control-allow-credentials").is_none());

@@ -139,7 +139,10 @@ impl Exchange {
             duration,
             upstream_duration: self.upstream,
             bytes_sent: self.sent,
-            bytes_received: self.upload.as_ref().map_or(self.received, |upload| upload.received()),
+            bytes_received: self
+                .upload
+                .as_ref()
+                .map_or(self.received, |upload| upload.received()),
         });
     }
 
@@ -168,6 +171,8 @@ impl Drop for Exchange {
 
 impl std::fmt::Debug for Exchange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Exchange").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Exchange")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }

@@ -46,7 +46,11 @@ pub(super) async fn handle(
     let crossing = Crossing::of(&snapshot.cors, &head.headers);
     let mut exchange = Exchange::begin(&client, &head, snapshot.generation, now);
     let id = exchange.id.to_value();
-    let asked = Asked { client: &client, snapshot: &snapshot, now };
+    let asked = Asked {
+        client: &client,
+        snapshot: &snapshot,
+        now,
+    };
     let answering = asked.answer(&crossing, head, body, &mut exchange);
     let outcome = AssertUnwindSafe(answering).catch_unwind().await;
     let outcome = outcome.unwrap_or_else(|_| {
@@ -101,10 +105,20 @@ fn join(
 
 /// A stream of events may end anywhere; what else is cut must look cut.
 fn on_end(headers: &HeaderMap) -> OnEnd {
-    let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
-    let essence = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .map_or(&b""[..], HeaderValue::as_bytes);
+    let essence = kind
+        .split(|byte| *byte == b';')
+        .next()
+        .unwrap_or_default()
+        .trim_ascii();
     let is_stream = essence.eq_ignore_ascii_case(b"text/event-stream");
-    if is_stream { OnEnd::Terminate } else { OnEnd::Truncate }
+    if is_stream {
+        OnEnd::Terminate
+    } else {
+        OnEnd::Truncate
+    }
 }
 
 /// A request on its way through.
@@ -168,7 +182,12 @@ impl Asked<'_> {
         let (body, upload) = RequestBody::new(body, limits.body_gap);
         exchange.upload.clone_from(&upload);
         let request = assemble(head, body);
-        let sent = self.client.worker.pool.send(request, upload.as_deref(), limits).await;
+        let sent = self
+            .client
+            .worker
+            .pool
+            .send(request, upload.as_deref(), limits)
+            .await;
         self.relay(sent, origin, exchange)
     }
 
@@ -190,7 +209,9 @@ impl Asked<'_> {
         let response = &mut answered.response;
         *response.version_mut() = Version::HTTP_11;
         headers::strip_hop_by_hop(response.headers_mut());
-        let authority = exchange.admission().map_or("", |admission| admission.authority());
+        let authority = exchange
+            .admission()
+            .map_or("", |admission| admission.authority());
         let backend = &self.snapshot.backend;
         headers::rewrite_location(response.headers_mut(), backend, authority, origin);
         Ok(Outcome::Relayed(answered))
@@ -212,28 +233,44 @@ impl Asked<'_> {
 
     /// Bad credentials of one address; a good one is never refused for the bad ones before it.
     fn over_failure_rate(self, denial: Denial, exchange: &Exchange) -> Option<Refusal> {
-        let Denial::Unauthenticated(_) = denial else { return None };
+        let Denial::Unauthenticated(_) = denial else {
+            return None;
+        };
         let rate = self.snapshot.limits.failures_per_address?;
         let limiter = &self.client.worker.limiter;
         let over = limiter.failure(exchange.origin, rate, self.now);
-        over.err().map(|retry_after| Refusal::TooMany { retry_after })
+        over.err()
+            .map(|retry_after| Refusal::TooMany { retry_after })
     }
 
     fn over_user_rate(self, exchange: &Exchange) -> Option<Refusal> {
         let rate = self.snapshot.limits.requests_per_user?;
         let user = exchange.admission()?.identity()?.user();
-        let over = self.client.worker.limiter.request(user.as_str(), rate, self.now);
-        over.err().map(|retry_after| Refusal::TooMany { retry_after })
+        let over = self
+            .client
+            .worker
+            .limiter
+            .request(user.as_str(), rate, self.now);
+        over.err()
+            .map(|retry_after| Refusal::TooMany { retry_after })
     }
 
     fn origin(self, head: &request::Parts) -> Origin {
-        let Client { peer, peer_value, secure, .. } = &**self.client;
+        let Client {
+            peer,
+            peer_value,
+            secure,
+            ..
+        } = &**self.client;
         Origin::read(&head.headers, *peer, peer_value, *secure, self.snapshot)
     }
 }
 
 fn misshapen(head: &request::Parts, limits: &Limits) -> Option<Refusal> {
-    let target = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    let target = head
+        .uri
+        .path_and_query()
+        .map_or(0, |target| target.as_str().len());
     if target > limits.target_size {
         return Some(Refusal::TargetTooLong);
     }

@@ -47,7 +47,12 @@ impl Origin {
         snapshot: &Snapshot,
     ) -> Self {
         let host = headers.get(header::HOST).cloned();
-        let direct = Self { client: peer.ip(), chain: peer_value.clone(), secure, host };
+        let direct = Self {
+            client: peer.ip(),
+            chain: peer_value.clone(),
+            secure,
+            host,
+        };
         if snapshot.trusted_proxies.is_empty() || !snapshot.trusts(peer.ip()) {
             return direct;
         }
@@ -59,7 +64,10 @@ impl Origin {
     fn behind_proxies(mut self, headers: &HeaderMap, peer: IpAddr, snapshot: &Snapshot) -> Self {
         let mut hops = vec![peer];
         let lines = headers.get_all(X_FORWARDED_FOR).iter().collect::<Vec<_>>();
-        let entries = lines.iter().rev().flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
+        let entries = lines
+            .iter()
+            .rev()
+            .flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
         for entry in entries {
             let address = std::str::from_utf8(entry).ok().and_then(parse_hop);
             let Some(address) = address else { break };
@@ -69,7 +77,12 @@ impl Origin {
             }
         }
         self.client = hops.last().copied().unwrap_or(peer);
-        let list = hops.iter().rev().map(IpAddr::to_string).collect::<Vec<_>>().join(", ");
+        let list = hops
+            .iter()
+            .rev()
+            .map(IpAddr::to_string)
+            .collect::<Vec<_>>()
+            .join(", ");
         if let Ok(chain) = HeaderValue::try_from(list) {
             self.chain = chain;
         }
@@ -114,7 +127,9 @@ pub(super) fn complete_request(
 
 /// HTTP/2 may split a cookie list (RFC 9113 §8.2.3), HTTP/1.1 may not.
 fn join_cookies(headers: &mut HeaderMap) {
-    let Entry::Occupied(mut entry) = headers.entry(header::COOKIE) else { return };
+    let Entry::Occupied(mut entry) = headers.entry(header::COOKIE) else {
+        return;
+    };
     if entry.iter().nth(1).is_none() {
         return;
     }
@@ -147,11 +162,19 @@ impl Framing {
     /// How a client's request goes on, before the gate takes the client's own framing out.
     pub(super) fn of(head: &request::Parts, body: &impl Body) -> Self {
         if !body.is_end_stream() {
-            return if body.size_hint().exact().is_some() { Self::Length } else { Self::Chunked };
+            return if body.size_hint().exact().is_some() {
+                Self::Length
+            } else {
+                Self::Chunked
+            };
         }
         let anticipates_body = [Method::POST, Method::PUT, Method::PATCH].contains(&head.method);
         let announced = head.headers.contains_key(header::CONTENT_LENGTH);
-        if anticipates_body || announced { Self::Empty } else { Self::None }
+        if anticipates_body || announced {
+            Self::Empty
+        } else {
+            Self::None
+        }
     }
 }
 
@@ -183,7 +206,13 @@ pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
         }
         headers.remove(header::CONNECTION);
     }
-    for name in [KEEP_ALIVE, PROXY_CONNECTION, header::TE, header::TRANSFER_ENCODING, header::UPGRADE] {
+    for name in [
+        KEEP_ALIVE,
+        PROXY_CONNECTION,
+        header::TE,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+    ] {
         headers.remove(name);
     }
 }
@@ -203,7 +232,8 @@ fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
 /// Whether an answer's framing can be read in one way only: not both a length and a transfer
 /// coding (RFC 9112 §6.3).
 pub(super) fn is_framed_once(headers: &HeaderMap) -> bool {
-    !(headers.contains_key(header::TRANSFER_ENCODING) && headers.contains_key(header::CONTENT_LENGTH))
+    !(headers.contains_key(header::TRANSFER_ENCODING)
+        && headers.contains_key(header::CONTENT_LENGTH))
 }
 
 /// Makes a `Location` that points at the backend's own origin, or at the public host over plain
@@ -214,9 +244,13 @@ pub(super) fn rewrite_location(
     authority: &str,
     origin: &Origin,
 ) {
-    let Some(location) = headers.get(header::LOCATION) else { return };
+    let Some(location) = headers.get(header::LOCATION) else {
+        return;
+    };
     let Ok(text) = location.to_str() else { return };
-    let Some((scheme, rest)) = text.split_once("://") else { return };
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return;
+    };
     let is_http = scheme.eq_ignore_ascii_case("http");
     if !is_http && !scheme.eq_ignore_ascii_case("https") {
         return;
@@ -312,24 +346,53 @@ mod tests {
     }
 
     fn relocated(location: &str, secure: bool) -> String {
-        let address = Address::Name { host: "backend".to_owned(), port: 1865 };
-        let backend = Backend { address, tls: None, authority: "backend:1865".to_owned() };
+        let address = Address::Name {
+            host: "backend".to_owned(),
+            port: 1865,
+        };
+        let backend = Backend {
+            address,
+            tls: None,
+            authority: "backend:1865".to_owned(),
+        };
         let mut headers = map(&[("location", location)]);
         rewrite_location(&mut headers, &backend, "chat.example:8443", &origin(secure));
-        headers.get("location").unwrap().to_str().unwrap().to_owned()
+        headers
+            .get("location")
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned()
     }
 
     #[test]
     fn locations_of_the_backend_become_public() {
-        assert_eq!(relocated("http://backend:1865/users/", true), "https://chat.example:8443/users/");
-        assert_eq!(relocated("http://BACKEND:1865", true), "https://chat.example:8443");
-        assert_eq!(relocated("http://chat.example:8443/a?b#c", true), "https://chat.example:8443/a?b#c");
-        assert_eq!(relocated("http://backend:1865/x", false), "http://chat.example:8443/x");
+        assert_eq!(
+            relocated("http://backend:1865/users/", true),
+            "https://chat.example:8443/users/"
+        );
+        assert_eq!(
+            relocated("http://BACKEND:1865", true),
+            "https://chat.example:8443"
+        );
+        assert_eq!(
+            relocated("http://chat.example:8443/a?b#c", true),
+            "https://chat.example:8443/a?b#c"
+        );
+        assert_eq!(
+            relocated("http://backend:1865/x", false),
+            "http://chat.example:8443/x"
+        );
     }
 
     #[test]
     fn other_locations_stay() {
-        for location in ["/users/", "https://other.example/", "http://backend:1866/", "ftp://backend:1865/"] {
+        for location in [
+            "/users/",
+            "https://other.example/",
+            "http://backend:1866/",
+            "ftp://backend:1865/",
+        ] {
             assert_eq!(relocated(location, true), location);
         }
     }

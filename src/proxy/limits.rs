@@ -24,7 +24,9 @@ pub(super) struct Lapse(Option<Pin<Box<Sleep>>>);
 impl Lapse {
     /// Ready when `deadline` has passed.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
-        let sleep = self.0.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
+        let sleep = self
+            .0
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
         if sleep.deadline().into_std() > deadline {
             sleep.as_mut().reset(deadline.into());
         }
@@ -73,9 +75,14 @@ impl Limiter {
         most: usize,
         most_of_one: Option<usize>,
     ) -> Option<ConnectionPlace> {
-        let place = ConnectionPlace { limiter: Arc::clone(self), slot: self.slot(network(peer)) };
+        let place = ConnectionPlace {
+            limiter: Arc::clone(self),
+            slot: self.slot(network(peer)),
+        };
         let total = self.connections.fetch_add(1, Ordering::Relaxed);
-        let of_one = place.of_address().map_or(0, |count| count.fetch_add(1, Ordering::Relaxed));
+        let of_one = place
+            .of_address()
+            .map_or(0, |count| count.fetch_add(1, Ordering::Relaxed));
         let fits = total < most && most_of_one.is_none_or(|most| (of_one as usize) < most);
         // A place that does not fit is dropped here, and so counted back.
         fits.then_some(place)
@@ -83,7 +90,8 @@ impl Limiter {
 
     /// Counts a refused credential; the time to wait when there were too many.
     pub(super) fn failure(&self, peer: IpAddr, rate: Rate, now: Timestamp) -> Result<(), Duration> {
-        self.failures.count(self.hasher.hash_one(network(peer)), rate, now)
+        self.failures
+            .count(self.hasher.hash_one(network(peer)), rate, now)
     }
 
     /// Counts a user's request; the time to wait when there were too many.
@@ -154,7 +162,9 @@ impl RateTable {
         let cost = period / u64::from(rate.count.max(1));
         for way in 0..WAYS {
             let place = usize::try_from(key).unwrap_or(0).wrapping_add(way) % SLOTS;
-            let Some(slot) = self.slots.get(place) else { continue };
+            let Some(slot) = self.slots.get(place) else {
+                continue;
+            };
             if let Some(outcome) = spend(slot, tag, now, cost, period) {
                 return outcome;
             }
@@ -167,7 +177,9 @@ impl RateTable {
 const TIME_BITS: u32 = 40;
 
 fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min((1 << TIME_BITS) - 1)
+    u64::try_from(duration.as_millis())
+        .unwrap_or(u64::MAX)
+        .min((1 << TIME_BITS) - 1)
 }
 
 /// `None` when the slot belongs to another key that still needs it.
@@ -225,7 +237,10 @@ mod tests {
     #[test]
     fn a_rate_allows_its_count_at_once_and_then_one_a_share_of_the_period() {
         let limiter = Limiter::new();
-        let rate = Rate { count: 3, period: Duration::from_secs(30) };
+        let rate = Rate {
+            count: 3,
+            period: Duration::from_secs(30),
+        };
         let now = Timestamp::now();
         for _ in 0..3 {
             assert_eq!(limiter.failure(ONE, rate, now), Ok(()));
@@ -264,7 +279,10 @@ mod tests {
 
     impl ElapsedInTests for Instant {
         fn elapsed_in_tests(self) -> u64 {
-            tokio::time::Instant::now().into_std().duration_since(self).as_secs()
+            tokio::time::Instant::now()
+                .into_std()
+                .duration_since(self)
+                .as_secs()
         }
     }
 }

@@ -29,7 +29,9 @@ const MAX_BUFFER: usize = 64 * 1024;
 /// An HTTP/1.1 connection to the backend, driven by its holder.
 pub(super) struct Link {
     sender: http1::SendRequest<RequestBody>,
-    connection: Option<http1::Connection<TokioIo<BackendStream>, RequestBody>>,
+    connection: http1::Connection<TokioIo<BackendStream>, RequestBody>,
+    /// Whether the connection is over.
+    ended: bool,
     /// Whether the backend has said anything since the last request.
     heard: Rc<Cell<bool>>,
     first_byte: Lapse,
@@ -72,7 +74,8 @@ impl Link {
             .await?;
         Ok(Box::new(Self {
             sender,
-            connection: Some(connection),
+            connection,
+            ended: false,
             heard,
             first_byte: Lapse::default(),
             idle_since: None,
@@ -114,9 +117,14 @@ impl Link {
 
     /// Moves bytes. Ready when the connection is over.
     pub(super) fn drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut self.connection {
-            Some(connection) => Pin::new(connection).poll(cx).map(|_| ()),
-            None => Poll::Ready(()),
+        // Polled once more after its end, hyper would shut down a stream that is upgraded.
+        if !self.ended {
+            self.ended = Pin::new(&mut self.connection).poll(cx).is_ready();
+        }
+        if self.ended {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
         }
     }
 
@@ -134,14 +142,15 @@ impl Link {
 
     /// How long it has been idle.
     pub(super) fn idle_for(&self, now: Instant) -> Duration {
-        self.idle_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+        self.idle_since
+            .map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
     /// The bare stream after a `101`, and what had been read from it beyond that.
-    pub(super) async fn into_upgraded(mut self: Box<Self>) -> Option<(BackendStream, Bytes)> {
+    pub(super) async fn into_upgraded(mut self: Box<Self>) -> (BackendStream, Bytes) {
         poll_fn(|cx| self.drive(cx)).await;
-        let parts = self.connection.take()?.into_parts();
-        Some((parts.io.into_inner(), parts.read_buf))
+        let parts = self.connection.into_parts();
+        (parts.io.into_inner(), parts.read_buf)
     }
 
     fn unanswered(
@@ -158,16 +167,25 @@ impl Link {
         } else {
             UnansweredKind::Closed
         };
-        Unanswered { unsent, ..self.no_answer(kind) }
+        Unanswered {
+            unsent,
+            ..self.no_answer(kind)
+        }
     }
 
     fn no_answer(&self, kind: UnansweredKind) -> Unanswered {
-        Unanswered { kind, unsent: None, heard: self.heard.get() }
+        Unanswered {
+            kind,
+            unsent: None,
+            heard: self.heard.get(),
+        }
     }
 }
 
 impl std::fmt::Debug for Link {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Link").field("idle_since", &self.idle_since).finish_non_exhaustive()
+        f.debug_struct("Link")
+            .field("idle_since", &self.idle_since)
+            .finish_non_exhaustive()
     }
 }

@@ -43,7 +43,11 @@ enum Source {
     /// A socket of its own.
     Own(std::net::TcpListener),
     /// The only socket, and the workers to hand streams to in turn, this one included.
-    Shared(std::net::TcpListener, Vec<mpsc::Sender<Handed>>, mpsc::Receiver<Handed>),
+    Shared(
+        std::net::TcpListener,
+        Vec<mpsc::Sender<Handed>>,
+        mpsc::Receiver<Handed>,
+    ),
     /// What the accepting worker hands over.
     Handed(mpsc::Receiver<Handed>),
 }
@@ -62,7 +66,11 @@ enum Sharing {
 impl Sharing {
     /// Other systems have the option but give all connections to one of the sockets.
     const fn of_this_system() -> Self {
-        if cfg!(target_os = "linux") { Self::ReusePort } else { Self::Handing }
+        if cfg!(target_os = "linux") {
+            Self::ReusePort
+        } else {
+            Self::Handing
+        }
     }
 }
 
@@ -96,13 +104,17 @@ fn open_shared(
         }
         Sharing::Handing => hand_out(alone, workers),
     };
-    let intakes = sources.into_iter().map(|source| Intake { purpose, source }).collect();
+    let intakes = sources
+        .into_iter()
+        .map(|source| Intake { purpose, source })
+        .collect();
     Ok((bound, intakes))
 }
 
 fn hand_out(listener: std::net::TcpListener, workers: NonZeroUsize) -> Vec<Source> {
-    let (senders, receivers): (Vec<_>, Vec<_>) =
-        (0..workers.get()).map(|_| mpsc::channel(HANDED_QUEUE)).unzip();
+    let (senders, receivers): (Vec<_>, Vec<_>) = (0..workers.get())
+        .map(|_| mpsc::channel(HANDED_QUEUE))
+        .unzip();
     let mut shared = Some((listener, senders));
     receivers
         .into_iter()
@@ -114,7 +126,11 @@ fn hand_out(listener: std::net::TcpListener, workers: NonZeroUsize) -> Vec<Sourc
 }
 
 fn bind(address: SocketAddr, sharing: Sharing) -> io::Result<std::net::TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     // A restart must not wait for the connections of the process before.
     socket.set_reuse_address(true)?;
     #[cfg(unix)]
@@ -135,7 +151,10 @@ impl Intake {
         match self.source {
             Source::Own(listener) => {
                 let listener = TcpListener::from_std(listener)?;
-                accept(&worker, &listener, |tcp, peer| admit(&worker, tcp, peer, purpose)).await;
+                accept(&worker, &listener, |tcp, peer| {
+                    admit(&worker, tcp, peer, purpose)
+                })
+                .await;
             }
             Source::Handed(streams) => take_over(worker, streams, purpose).await,
             Source::Shared(listener, workers, streams) => {
@@ -210,7 +229,10 @@ impl Complaints {
         let recent = |last: Instant| now.duration_since(last) < Duration::from_secs(1);
         if !self.last.is_some_and(recent) {
             tracing::warn!(%error, times = self.unsaid, "cannot accept connections");
-            *self = Self { last: Some(now), unsaid: 0 };
+            *self = Self {
+                last: Some(now),
+                unsaid: 0,
+            };
         }
     }
 }
@@ -218,19 +240,30 @@ impl Complaints {
 /// Finds a place for a connection and serves it, or lets it go.
 fn admit(worker: &Rc<Worker>, tcp: TcpStream, peer: SocketAddr, purpose: Purpose) {
     let limits = worker.snapshot().limits;
-    let place =
-        worker.limiter.connect(peer.ip(), limits.connections, limits.connections_per_address);
+    let place = worker.limiter.connect(
+        peer.ip(),
+        limits.connections,
+        limits.connections_per_address,
+    );
     let Some(place) = place else {
         worker.metrics.connection_refused("limit");
         return;
     };
-    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_INTERVAL);
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_AFTER)
+        .with_interval(KEEPALIVE_INTERVAL);
     #[cfg(unix)]
     let keepalive = keepalive.with_retries(KEEPALIVE_PROBES);
     // Neither is worth refusing a connection for.
     let _ = tcp.set_nodelay(true);
     let _ = SockRef::from(&tcp).set_tcp_keepalive(&keepalive);
-    tokio::task::spawn_local(connection::serve(Rc::clone(worker), tcp, peer, purpose, place));
+    tokio::task::spawn_local(connection::serve(
+        Rc::clone(worker),
+        tcp,
+        peer,
+        purpose,
+        place,
+    ));
 }
 
 #[cfg(test)]
@@ -247,8 +280,7 @@ mod tests {
     fn every_worker_gets_an_intake_on_the_same_port() {
         for sharing in [Sharing::ReusePort, Sharing::Handing] {
             let address = ANY.parse().unwrap();
-            let (bound, intakes) =
-                open_shared(address, Purpose::Gate, two(), sharing).unwrap();
+            let (bound, intakes) = open_shared(address, Purpose::Gate, two(), sharing).unwrap();
             assert_ne!(bound.port(), 0);
             assert_eq!(intakes.len(), 2);
         }

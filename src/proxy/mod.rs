@@ -60,8 +60,8 @@ use crate::telemetry::writer::LogSink;
 pub struct Settings {
     /// Addresses for clients.
     pub addresses: Vec<SocketAddr>,
-    /// An address that sends plain HTTP to `https` on the first of `addresses`.
-    pub redirect: Option<SocketAddr>,
+    /// Addresses that send plain HTTP to `https` on the first of `addresses`.
+    pub redirects: Vec<SocketAddr>,
     /// Threads.
     pub workers: NonZeroUsize,
 }
@@ -87,7 +87,7 @@ pub struct Shared {
 #[derive(Debug)]
 pub struct DataPlane {
     addresses: Vec<SocketAddr>,
-    redirect: Option<SocketAddr>,
+    redirects: Vec<SocketAddr>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -101,7 +101,10 @@ impl DataPlane {
         let mut intakes: Vec<Vec<_>> = (0..workers.get()).map(|_| Vec::new()).collect();
         let mut open = |address, purpose| -> io::Result<SocketAddr> {
             let (bound, opened) = listener::open(address, purpose, workers)?;
-            intakes.iter_mut().zip(opened).for_each(|(of_one, intake)| of_one.push(intake));
+            intakes
+                .iter_mut()
+                .zip(opened)
+                .for_each(|(of_one, intake)| of_one.push(intake));
             Ok(bound)
         };
         let addresses = settings
@@ -110,16 +113,21 @@ impl DataPlane {
             .map(|address| open(*address, Purpose::Gate))
             .collect::<io::Result<Vec<_>>>()?;
         let https_port = addresses.first().map_or(443, SocketAddr::port);
-        let redirect = settings
-            .redirect
-            .map(|address| open(address, Purpose::Redirect { https_port }))
-            .transpose()?;
+        let redirects = settings
+            .redirects
+            .iter()
+            .map(|address| open(*address, Purpose::Redirect { https_port }))
+            .collect::<io::Result<Vec<_>>>()?;
         let threads = intakes
             .into_iter()
             .enumerate()
             .map(|(index, intakes)| worker::start(shared, index, intakes))
             .collect::<io::Result<Vec<_>>>()?;
-        Ok(Self { addresses, redirect, threads })
+        Ok(Self {
+            addresses,
+            redirects,
+            threads,
+        })
     }
 
     /// The addresses for clients, with the ports that were given for port 0.
@@ -128,10 +136,10 @@ impl DataPlane {
         &self.addresses
     }
 
-    /// The address of the redirect.
+    /// The addresses of the redirect.
     #[must_use]
-    pub fn redirect(&self) -> Option<SocketAddr> {
-        self.redirect
+    pub fn redirects(&self) -> &[SocketAddr] {
+        &self.redirects
     }
 
     /// Waits until all workers have ended, which they do once the drain has started and their

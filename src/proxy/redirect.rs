@@ -24,7 +24,13 @@ pub(super) fn handle(
     let snapshot = client.worker.snapshot();
     let (head, _) = request.into_parts();
     let mut exchange = Exchange::begin(client, &head, snapshot.generation, Timestamp::now());
-    let location = location(&head.headers, &head.uri, head.version, https_port, &snapshot);
+    let location = location(
+        &head.headers,
+        &head.uri,
+        head.version,
+        https_port,
+        &snapshot,
+    );
     let status = match location {
         Some(_) => StatusCode::PERMANENT_REDIRECT,
         None => StatusCode::BAD_REQUEST,
@@ -64,6 +70,10 @@ fn location(
     }
     let path = target.path_and_query().map_or("/", |path| path.as_str());
     let path = if path.starts_with('/') { path } else { "/" };
-    let port = if https_port == 443 { String::new() } else { format!(":{https_port}") };
+    let port = if https_port == 443 {
+        String::new()
+    } else {
+        format!(":{https_port}")
+    };
     HeaderValue::try_from(format!("https://{host}{port}{path}")).ok()
 }

@@ -81,7 +81,10 @@ fn denied(denial: Denial, transport: Transport, replies: &Replies) -> Response<B
         Denial::UnsupportedWebSocketVersion => {
             let mut response = plain(StatusCode::UPGRADE_REQUIRED, replies);
             let headers = response.headers_mut();
-            headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+            headers.insert(
+                header::SEC_WEBSOCKET_VERSION,
+                HeaderValue::from_static("13"),
+            );
             headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
             headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
             return response;
@@ -110,27 +113,39 @@ fn failed(failure: Failure) -> StatusCode {
 fn whole(answer: &Answer) -> Response<Bytes> {
     let mut response = Response::new(answer.body.clone());
     *response.status_mut() = answer.status;
-    response.headers_mut().extend(answer.headers.iter().cloned());
+    response
+        .headers_mut()
+        .extend(answer.headers.iter().cloned());
     response
 }
 
 fn later(status: StatusCode, after: Duration, replies: &Replies) -> Response<Bytes> {
     let mut response = plain(status, replies);
     let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
     response
 }
 
 fn plain(status: StatusCode, replies: &Replies) -> Response<Bytes> {
     let (name, sentence) = words(status);
     let (kind, body) = match replies.form {
-        Form::Json => ("application/json", format!(r#"{{"error":"{name}","message":"{sentence}"}}"#)),
-        Form::Detail => ("application/json", format!(r#"{{"detail":{{"error":"{sentence}"}}}}"#)),
+        Form::Json => (
+            "application/json",
+            format!(r#"{{"error":"{name}","message":"{sentence}"}}"#),
+        ),
+        Form::Detail => (
+            "application/json",
+            format!(r#"{{"detail":{{"error":"{sentence}"}}}}"#),
+        ),
         Form::Text => ("text/plain; charset=utf-8", sentence.to_owned()),
     };
     let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     if status == StatusCode::METHOD_NOT_ALLOWED {
         // RFC 9110 §15.5.6 wants one; what the backend allows is not ours to know.
         response.headers_mut().insert(
@@ -147,7 +162,9 @@ fn words(status: StatusCode) -> (&'static str, &'static str) {
         StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", "The method is not allowed"),
         StatusCode::REQUEST_TIMEOUT => ("request_timeout", "The request took too long to arrive"),
         StatusCode::URI_TOO_LONG => ("uri_too_long", "The request target is too long"),
-        StatusCode::EXPECTATION_FAILED => ("expectation_failed", "The expectation is not supported"),
+        StatusCode::EXPECTATION_FAILED => {
+            ("expectation_failed", "The expectation is not supported")
+        }
         StatusCode::MISDIRECTED_REQUEST => ("misdirected_request", "This host is not served here"),
         StatusCode::UPGRADE_REQUIRED => ("upgrade_required", "WebSocket version 13 is required"),
         StatusCode::TOO_MANY_REQUESTS => ("too_many_requests", "Too many requests"),
@@ -190,13 +207,20 @@ mod tests {
         let replies = replies(Form::Json);
         let of = |denial, transport| Refusal::Denied(denial, transport).answer(&replies);
         let none = of(Denial::NoCredential, Transport::Http);
-        for rejection in [Rejection::Expired, Rejection::Unknown, Rejection::WrongTransport] {
+        for rejection in [
+            Rejection::Expired,
+            Rejection::Unknown,
+            Rejection::WrongTransport,
+        ] {
             let bad = of(Denial::Unauthenticated(rejection), Transport::Http);
             assert_eq!(bad.status(), none.status());
             assert_eq!(bad.headers(), none.headers());
             assert_eq!(bad.body(), none.body());
         }
-        assert_eq!(of(Denial::NoCredential, Transport::WebSocket).body(), "who on ws");
+        assert_eq!(
+            of(Denial::NoCredential, Transport::WebSocket).body(),
+            "who on ws"
+        );
     }
 
     #[test]
@@ -219,7 +243,9 @@ mod tests {
 
     #[test]
     fn who_has_to_wait_is_told_how_long() {
-        let refusal = Refusal::TooMany { retry_after: Duration::from_millis(2001) };
+        let refusal = Refusal::TooMany {
+            retry_after: Duration::from_millis(2001),
+        };
         let response = refusal.answer(&replies(Form::Json));
         assert_eq!(response.status(), 429);
         assert_eq!(response.headers().get("retry-after").unwrap(), "3");
@@ -227,7 +253,11 @@ mod tests {
 
     #[test]
     fn the_form_is_the_profiles() {
-        let body = |form| Refusal::Failed(Failure::Closed).answer(&replies(form)).into_body();
+        let body = |form| {
+            Refusal::Failed(Failure::Closed)
+                .answer(&replies(form))
+                .into_body()
+        };
         assert!(body(Form::Json).starts_with(br#"{"error":"bad_gateway","message":"#));
         assert!(body(Form::Detail).starts_with(br#"{"detail":{"error":"#));
         assert_eq!(body(Form::Text), "The backend gave no valid answer");

@@ -31,7 +31,10 @@ impl RequestIds {
         let mut seed = [0; 8];
         aws_lc_rs::rand::fill(&mut seed)
             .map_err(|_| std::io::Error::other("no random bytes from the system"))?;
-        Ok(Self { block: BytesMut::new(), state: u64::from_ne_bytes(seed) })
+        Ok(Self {
+            block: BytesMut::new(),
+            state: u64::from_ne_bytes(seed),
+        })
     }
 
     /// The next id.
@@ -47,7 +50,8 @@ impl RequestIds {
             self.block = BytesMut::with_capacity(BATCH * LENGTH);
         }
         let mut text = [0; LENGTH];
-        self.block.extend_from_slice(uuid.hyphenated().encode_lower(&mut text).as_bytes());
+        self.block
+            .extend_from_slice(uuid.hyphenated().encode_lower(&mut text).as_bytes());
         RequestId(self.block.split().freeze())
     }
 
@@ -100,7 +104,9 @@ mod tests {
     fn ids_of_one_moment_differ() {
         let mut ids = RequestIds::new().unwrap();
         let now = Timestamp::from_millis(1_800_000_000_000);
-        let all: HashSet<_> = (0..1000).map(|_| ids.next(now).as_str().to_owned()).collect();
+        let all: HashSet<_> = (0..1000)
+            .map(|_| ids.next(now).as_str().to_owned())
+            .collect();
         assert_eq!(all.len(), 1000);
     }
 }

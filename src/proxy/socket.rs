@@ -29,10 +29,20 @@ pub(super) struct ClientSocket {
 
 impl ClientSocket {
     pub(super) fn new(tcp: TcpStream, activity: Rc<Activity>, stall_limit: Duration) -> Self {
-        Self { tcp, activity, stall_limit, blocked_since: None, lapse: Lapse::default() }
+        Self {
+            tcp,
+            activity,
+            stall_limit,
+            blocked_since: None,
+            lapse: Lapse::default(),
+        }
     }
 
-    fn wrote(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn wrote(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
         if let Poll::Ready(result) = poll {
             self.blocked_since = None;
             self.activity.wrote();

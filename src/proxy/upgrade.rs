@@ -37,12 +37,16 @@ pub(super) async fn open(
     exchange: &mut Exchange,
 ) -> Result<Outcome, Refusal> {
     let (worker, snapshot) = (&asked.client.worker, asked.snapshot);
-    let user = exchange.admission().and_then(|admission| admission.identity());
+    let user = exchange
+        .admission()
+        .and_then(|admission| admission.identity());
     let slot = match user {
         Some(identity) => {
             let most = snapshot.websocket.max_per_user;
             let slot = worker.counts.open(identity.user().as_str(), most);
-            Some(slot.ok_or(Refusal::TooMany { retry_after: Duration::from_secs(60) })?)
+            Some(slot.ok_or(Refusal::TooMany {
+                retry_after: Duration::from_secs(60),
+            })?)
         }
         None => None,
     };
@@ -63,10 +67,15 @@ pub(super) async fn open(
         return Err(failed());
     }
     expected.clean(&mut answer.headers);
-    let (stream, read) = answered.lease.link.into_upgraded().await.ok_or_else(failed)?;
+    let (stream, read) = answered.lease.link.into_upgraded().await;
     let session = exchange.register(&worker.tunnels).ok_or_else(failed)?;
     let max_message = snapshot.websocket.max_message;
-    let opened = Opened { backend: Side { stream, read }, session, max_message, slot };
+    let opened = Opened {
+        backend: Side { stream, read },
+        session,
+        max_message,
+        slot,
+    };
     Ok(Outcome::Switched(answer.headers, opened))
 }
 
@@ -78,15 +87,23 @@ struct Handshake {
 
 impl Handshake {
     fn of(request: &HeaderMap) -> Self {
-        let key = request.get(header::SEC_WEBSOCKET_KEY).map_or(&b""[..], HeaderValue::as_bytes);
+        let key = request
+            .get(header::SEC_WEBSOCKET_KEY)
+            .map_or(&b""[..], HeaderValue::as_bytes);
         let offered = request.get(header::SEC_WEBSOCKET_PROTOCOL).cloned();
-        Self { accept: derive_accept_key(key), offered }
+        Self {
+            accept: derive_accept_key(key),
+            offered,
+        }
     }
 
     fn is_met_by(&self, answer: &HeaderMap) -> bool {
         let is = |name, expected: &str| {
             answer.get(name).is_some_and(|value: &HeaderValue| {
-                value.as_bytes().trim_ascii().eq_ignore_ascii_case(expected.as_bytes())
+                value
+                    .as_bytes()
+                    .trim_ascii()
+                    .eq_ignore_ascii_case(expected.as_bytes())
             })
         };
         let accepted = answer.get(header::SEC_WEBSOCKET_ACCEPT);
@@ -100,10 +117,18 @@ impl Handshake {
         headers::strip_hop_by_hop(answer);
         headers::upgrade_to_websocket(answer);
         let was_offered = |chosen: &HeaderValue| {
-            let offered = self.offered.as_ref().map_or(&b""[..], HeaderValue::as_bytes);
-            offered.split(|byte| *byte == b',').any(|one| one.trim_ascii() == chosen.as_bytes())
+            let offered = self
+                .offered
+                .as_ref()
+                .map_or(&b""[..], HeaderValue::as_bytes);
+            offered
+                .split(|byte| *byte == b',')
+                .any(|one| one.trim_ascii() == chosen.as_bytes())
         };
-        if !answer.get(header::SEC_WEBSOCKET_PROTOCOL).is_none_or(was_offered) {
+        if !answer
+            .get(header::SEC_WEBSOCKET_PROTOCOL)
+            .is_none_or(was_offered)
+        {
             answer.remove(header::SEC_WEBSOCKET_PROTOCOL);
         }
     }
@@ -117,10 +142,23 @@ pub(super) async fn carry(
     opened: Opened,
     mut exchange: Box<Exchange>,
 ) {
-    let Opened { backend, session, max_message, slot } = opened;
+    let Opened {
+        backend,
+        session,
+        max_message,
+        slot,
+    } = opened;
     let worker = &client.worker;
+    exchange.becomes_websocket();
     worker.metrics.tunnel_opened();
-    let end = Tunnel::new(side, backend, session, max_message, worker.tunnel_buffer.clone()).await;
+    let end = Tunnel::new(
+        side,
+        backend,
+        session,
+        max_message,
+        worker.tunnel_buffer.clone(),
+    )
+    .await;
     worker.metrics.tunnel_closed(end.code);
     exchange.sent = end.sent;
     exchange.received = end.received;
@@ -135,8 +173,14 @@ mod tests {
     fn request(protocols: &'static str) -> HeaderMap {
         let mut headers = HeaderMap::new();
         // The example of RFC 6455 §1.3.
-        headers.insert("sec-websocket-key", HeaderValue::from_static("dGhlIHNhbXBsZSBub25jZQ=="));
-        headers.insert("sec-websocket-protocol", HeaderValue::from_static(protocols));
+        headers.insert(
+            "sec-websocket-key",
+            HeaderValue::from_static("dGhlIHNhbXBsZSBub25jZQ=="),
+        );
+        headers.insert(
+            "sec-websocket-protocol",
+            HeaderValue::from_static(protocols),
+        );
         headers
     }
 

@@ -25,40 +25,40 @@ const MAX_IDLE: usize = 256;
 
 /// Why the backend gave no usable answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
+pub(super) enum Failure {
     /// No connection: refused, unreachable, unknown host.
-    #[error("connect")]
+    #[error("cannot connect")]
     Connect,
     /// The TLS handshake failed.
-    #[error("tls")]
+    #[error("TLS handshake failed")]
     Tls,
     /// No connection in time.
-    #[error("connect_timeout")]
+    #[error("no connection in time")]
     ConnectTimeout,
     /// The connection broke before an answer.
-    #[error("closed")]
+    #[error("connection closed before an answer")]
     Closed,
     /// The answer is not valid HTTP, or its framing is ambiguous.
-    #[error("garbage")]
+    #[error("answer is not valid HTTP")]
     Garbage,
     /// A `101` that nobody asked for, or that does not fit the handshake.
-    #[error("bad_upgrade")]
+    #[error("answer does not fit the upgrade")]
     BadUpgrade,
     /// No answer in time.
-    #[error("first_byte_timeout")]
+    #[error("no answer in time")]
     FirstByteTimeout,
     /// The client's body is malformed: not the backend's fault.
-    #[error("request_body")]
+    #[error("request body is malformed")]
     RequestBody,
     /// The client's body stopped arriving: not the backend's fault.
-    #[error("request_body_timeout")]
+    #[error("request body stopped arriving")]
     RequestBodyTimeout,
 }
 
 impl Failure {
     /// A short name for logs and metrics.
     #[must_use]
-    pub const fn reason(self) -> &'static str {
+    pub(super) const fn reason(self) -> &'static str {
         match self {
             Self::Connect => "connect",
             Self::Tls => "tls",
@@ -123,15 +123,30 @@ impl Pool {
             };
             let reused = lease.link.is_reused();
             let spare = (reused && is_repeatable(&request)).then(|| bodiless_copy(&request));
-            let unanswered = match lease.link.exchange(request, upload, limits.first_byte).await {
+            let unanswered = match lease
+                .link
+                .exchange(request, upload, limits.first_byte)
+                .await
+            {
                 Ok(response) => return Ok(Answered { response, lease }),
                 Err(unanswered) => unanswered,
             };
             request = match (unanswered, spare) {
-                (Unanswered { unsent: Some(unsent), .. }, _) if reused => unsent,
-                (Unanswered { kind: UnansweredKind::Closed, heard: false, .. }, Some(spare)) => {
-                    spare
-                }
+                (
+                    Unanswered {
+                        unsent: Some(unsent),
+                        ..
+                    },
+                    _,
+                ) if reused => unsent,
+                (
+                    Unanswered {
+                        kind: UnansweredKind::Closed,
+                        heard: false,
+                        ..
+                    },
+                    Some(spare),
+                ) => spare,
                 (unanswered, _) => return Err(failure(unanswered.kind, upload)),
             };
         }
@@ -182,7 +197,10 @@ impl Pool {
     fn take(&self) -> Option<Lease> {
         let link = self.idle.borrow_mut().pop()?;
         self.metrics.upstream_connection_reused();
-        Some(Lease { link, epoch: self.epoch.get() })
+        Some(Lease {
+            link,
+            epoch: self.epoch.get(),
+        })
     }
 
     async fn connect(&self, limits: &Limits) -> Result<Lease, Failure> {
@@ -208,7 +226,9 @@ fn open(
         };
         let tcp = tcp.map_err(|_| Failure::Connect)?;
         tcp.set_nodelay(true).map_err(|_| Failure::Connect)?;
-        let Some(tls) = &backend.tls else { return Ok(BackendTransport::Tcp(tcp)) };
+        let Some(tls) = &backend.tls else {
+            return Ok(BackendTransport::Tcp(tcp));
+        };
         TlsConnector::from(Arc::clone(&tls.config))
             .connect(tls.name.clone(), tcp)
             .await

@@ -17,10 +17,10 @@ use super::listener::Intake;
 use super::request_id::{RequestId, RequestIds};
 use super::tunnel::Scratch;
 use super::upstream::Pool;
-use crate::auth::{Ending, Memo, Proof};
+use crate::auth::{Memo, Proof};
 use crate::clock::Timestamp;
 use crate::runtime::drain::{Draining, InFlight};
-use crate::sessions::{Counts, EndReason, Judgement, Patience, Sessions};
+use crate::sessions::{Counts, Patience, Sessions};
 use crate::snapshot::Snapshot;
 use crate::snapshot::live::Reader;
 use crate::telemetry::access_log::AccessLog;
@@ -149,7 +149,9 @@ impl Worker {
                 stalled: Some(snapshot.limits.write_stall),
             };
             self.tunnels.sweep(now, patience);
-            self.connections.borrow_mut().retain(|connection| connection.strong_count() > 0);
+            self.connections
+                .borrow_mut()
+                .retain(|connection| connection.strong_count() > 0);
         }
     }
 
@@ -160,13 +162,7 @@ impl Worker {
             reader.changed().await;
             let snapshot = self.snapshot();
             let generation = snapshot.generation.0;
-            let judge = move |proof: &Proof, now| match snapshot.gate.review(proof, now) {
-                None => Judgement::Keep {
-                    until: proof.identity().and_then(crate::auth::Identity::expires),
-                },
-                Some(Ending::Expired) => Judgement::End(EndReason::Expired),
-                Some(Ending::Revoked) => Judgement::End(EndReason::Revoked),
-            };
+            let judge = move |proof: &Proof, now| snapshot.gate.review(proof, now);
             let now = Timestamp::now();
             tokio::join!(
                 self.tunnels.review(generation, judge.clone(), now),
@@ -186,22 +182,32 @@ impl Worker {
     }
 
     fn is_drained(&self, deadline: Instant) -> bool {
-        let idle = self.connections.borrow().iter().all(|connection| connection.strong_count() == 0);
+        let idle = self
+            .connections
+            .borrow()
+            .iter()
+            .all(|connection| connection.strong_count() == 0);
         idle || Instant::now() >= deadline
     }
 }
 
 /// Starts a worker on a thread of its own; it ends when the process has drained.
-pub(super) fn start(shared: &Shared, index: usize, intakes: Vec<Intake>) -> io::Result<JoinHandle<()>> {
+pub(super) fn start(
+    shared: &Shared,
+    index: usize,
+    intakes: Vec<Intake>,
+) -> io::Result<JoinHandle<()>> {
     let shared = shared.clone();
     let in_flight: InFlight = shared.draining.in_flight();
-    thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
-        // Held until this thread has no more to do.
-        let _in_flight = in_flight;
-        if let Err(error) = run(&shared, index, intakes) {
-            tracing::error!(%error, worker = index, "worker cannot run");
-        }
-    })
+    thread::Builder::new()
+        .name(format!("worker-{index}"))
+        .spawn(move || {
+            // Held until this thread has no more to do.
+            let _in_flight = in_flight;
+            if let Err(error) = run(&shared, index, intakes) {
+                tracing::error!(%error, worker = index, "worker cannot run");
+            }
+        })
 }
 
 fn run(shared: &Shared, index: usize, intakes: Vec<Intake>) -> io::Result<()> {

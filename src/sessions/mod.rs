@@ -353,7 +353,7 @@ mod tests {
         let sessions = Sessions::new();
         let [idle, stalled, busy] = ["a", "b", "c"].map(|u| sessions.register(u, None, 1, NOON));
         let patience = Patience {
-            idle: Some(Duration::from_secs(60)),
+            idle: Some(Duration::from_mins(1)),
             stalled: Some(Duration::from_secs(20)),
         };
         stalled.blocked();

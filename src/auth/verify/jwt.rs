@@ -121,7 +121,10 @@ impl JwtVerifier {
     /// # Errors
     /// Why it is refused.
     pub fn inspect(&self, token: &str, now: Timestamp) -> Result<Identity, Rejection> {
-        self.check(&Compact::split(token).ok_or(Rejection::MalformedToken)?, now)
+        self.check(
+            &Compact::split(token).ok_or(Rejection::MalformedToken)?,
+            now,
+        )
     }
 
     fn check(&self, token: &Compact<'_>, now: Timestamp) -> Result<Identity, Rejection> {

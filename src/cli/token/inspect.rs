@@ -65,7 +65,9 @@ impl Inspect {
         let token = String::from_utf8_lossy(token.expose());
         let mut findings = Findings::of(&token, now);
         let snapshot = self.snapshot(now)?;
-        let issuers = snapshot.as_ref().map_or(&[][..], |snapshot| &snapshot.gate.verifiers.issuers);
+        let issuers = snapshot
+            .as_ref()
+            .map_or(&[][..], |snapshot| &snapshot.gate.verifiers.issuers);
         findings.issuers = issuers
             .iter()
             .map(|issuer| judge(issuer, &token, now))

@@ -34,7 +34,9 @@ async fn a_chunked_body_streams_and_loses_its_trailers() {
     for method in ["POST", "GET"] {
         let mut client = sidecar.connect().await;
         let line = format!("{method} /");
-        client.ask(&line, &["Transfer-Encoding: chunked", "Trailer: user_id"]).await;
+        client
+            .ask(&line, &["Transfer-Encoding: chunked", "Trailer: user_id"])
+            .await;
         client.send("3\r\nabc\r\n").await;
         let mut backend = sidecar.accept().await;
         let head = backend.head().await;
@@ -49,7 +51,9 @@ async fn a_chunked_body_streams_and_loses_its_trailers() {
 async fn a_continue_comes_only_after_admission_and_is_ours() {
     let sidecar = Sidecar::start().await;
     let mut client = sidecar.connect().await;
-    client.ask("POST /", &["Content-Length: 2", "Expect: 100-continue"]).await;
+    client
+        .ask("POST /", &["Content-Length: 2", "Expect: 100-continue"])
+        .await;
     let mut backend = sidecar.accept().await;
     assert!(values(&backend.head().await, "expect").is_empty());
     assert_eq!(client.head().await, "HTTP/1.1 100 Continue\r\n\r\n");
@@ -94,7 +98,9 @@ async fn events_arrive_one_by_one() {
     client.head().await;
     for number in 0..3 {
         let event = format!("data: {number}\n\n");
-        backend.send(format!("{:x}\r\n{event}\r\n", event.len())).await;
+        backend
+            .send(format!("{:x}\r\n{event}\r\n", event.len()))
+            .await;
         client.until(&event).await;
     }
     backend.send("0\r\n\r\n").await;
@@ -119,7 +125,12 @@ async fn a_truncated_answer_looks_truncated() {
         let rest = client.rest().await;
         assert!(!rest.contains("0\r\n"), "{rest:?}");
     }
-    assert!(sidecar.logged("backend broke off").await.contains(r#""status":200"#));
+    assert!(
+        sidecar
+            .logged("backend broke off")
+            .await
+            .contains(r#""status":200"#)
+    );
 }
 
 #[tokio::test]
@@ -128,11 +139,27 @@ async fn answers_without_a_body_are_over_with_their_head() {
     let mut client = sidecar.connect().await;
     let mut backend = None;
     for (line, answer, length) in [
-        ("HEAD /", "HTTP/1.1 200 OK\r\nContent-Length: 42\r\n\r\n", Some("42")),
+        (
+            "HEAD /",
+            "HTTP/1.1 200 OK\r\nContent-Length: 42\r\n\r\n",
+            Some("42"),
+        ),
         ("GET /", "HTTP/1.1 204 No Content\r\n\r\n", None),
-        ("GET /", "HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\n\r\n", None),
-        ("HEAD /", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", None),
-        ("GET /", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", Some("0")),
+        (
+            "GET /",
+            "HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\n\r\n",
+            None,
+        ),
+        (
+            "HEAD /",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            None,
+        ),
+        (
+            "GET /",
+            "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+            Some("0"),
+        ),
     ] {
         client.ask(line, &[]).await;
         if backend.is_none() {
@@ -142,9 +169,16 @@ async fn answers_without_a_body_are_over_with_their_head() {
         backend.head().await;
         backend.send(answer).await;
         let head = client.head().await;
-        let status = answer.split("\r\n").filter(|line| line.starts_with("HTTP/1.1 ")).last();
+        let status = answer
+            .split("\r\n")
+            .filter(|line| line.starts_with("HTTP/1.1 "))
+            .last();
         assert!(head.starts_with(status.unwrap()), "{head}");
-        assert_eq!(values(&head, "content-length"), length.as_slice(), "{line}: {head}");
+        assert_eq!(
+            values(&head, "content-length"),
+            length.as_slice(),
+            "{line}: {head}"
+        );
     }
 }
 
@@ -159,7 +193,10 @@ async fn trailers_of_an_answer_pass() {
         .send("HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-Sum: 7\r\n\r\n")
         .await;
     client.until("\r\n0\r\n").await;
-    assert_eq!(client.until("\r\n\r\n").await.to_lowercase(), "x-sum: 7\r\n\r\n");
+    assert_eq!(
+        client.until("\r\n\r\n").await.to_lowercase(),
+        "x-sum: 7\r\n\r\n"
+    );
 }
 
 #[tokio::test]
@@ -176,5 +213,12 @@ async fn an_answer_before_the_end_of_the_upload_passes_and_spoils_the_connection
     client.until("no").await;
     let mut next = sidecar.connect().await;
     next.ask("GET /next", &[]).await;
-    assert!(sidecar.accept().await.head().await.starts_with("GET /next "));
+    assert!(
+        sidecar
+            .accept()
+            .await
+            .head()
+            .await
+            .starts_with("GET /next ")
+    );
 }

@@ -45,7 +45,15 @@ async fn the_backend_is_told_who_asks_and_nothing_the_client_claims() {
     let ids = values(&head, "x-request-id");
     assert!(ids.len() == 1 && ids[0] != "theirs", "{head}");
     backend
-        .answer("200 OK", &["Connection: keep-alive, X-Hop", "X-Hop: 1", "Keep-Alive: timeout=5"], "hi")
+        .answer(
+            "200 OK",
+            &[
+                "Connection: keep-alive, X-Hop",
+                "X-Hop: 1",
+                "Keep-Alive: timeout=5",
+            ],
+            "hi",
+        )
         .await;
     let answer = client.head().await;
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
@@ -53,7 +61,10 @@ async fn the_backend_is_told_who_asks_and_nothing_the_client_claims() {
     assert!(values(&answer, "x-hop").is_empty() && values(&answer, "keep-alive").is_empty());
     assert_eq!(client.exactly(2).await, b"hi");
     let line = sidecar.logged(ids[0]).await;
-    assert!(line.contains(r#""path":"/a""#) && line.contains(r#""user":"alice""#), "{line}");
+    assert!(
+        line.contains(r#""path":"/a""#) && line.contains(r#""user":"alice""#),
+        "{line}"
+    );
 }
 
 #[tokio::test]
@@ -66,7 +77,10 @@ async fn head_and_body_of_an_answer_leave_in_one_write() {
     backend.answer("200 OK", &[], "a small body").await;
     assert!(client.more().await);
     let read = String::from_utf8(client.read).unwrap();
-    assert!(read.ends_with("a small body"), "the first read gave only {read:?}");
+    assert!(
+        read.ends_with("a small body"),
+        "the first read gave only {read:?}"
+    );
 }
 
 #[tokio::test]
@@ -90,7 +104,9 @@ async fn requests_one_after_another_use_one_connection_to_the_backend() {
 async fn authentication_is_per_request_and_a_refused_one_reaches_nobody() {
     let sidecar = Sidecar::start().await;
     let mut client = sidecar.connect().await;
-    client.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    client
+        .send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await;
     let answer = client.head().await;
     assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
     assert_eq!(values(&answer, "www-authenticate"), ["Bearer"]);
@@ -115,10 +131,15 @@ async fn what_is_no_request_of_ours_has_its_own_status() {
         let mut client = sidecar.connect().await;
         client.ask(line, lines).await;
         let answer = client.head().await;
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{line}: {answer}");
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{line}: {answer}"
+        );
     }
     let mut client = sidecar.connect().await;
-    client.send("GET / HTTP/1.1\r\nHost: elsewhere\r\n\r\n").await;
+    client
+        .send("GET / HTTP/1.1\r\nHost: elsewhere\r\n\r\n")
+        .await;
     assert!(client.head().await.starts_with("HTTP/1.1 421 "));
     assert!(sidecar.backend_is_untouched().await);
 }
@@ -128,33 +149,60 @@ async fn too_many_headers_are_refused_and_many_response_headers_pass() {
     let sidecar = Sidecar::with(|snapshot| snapshot.limits.header_count = 20).await;
     let mut client = sidecar.connect().await;
     let lines: Vec<_> = (0..30).map(|number| format!("X-{number}: 1")).collect();
-    client.ask("GET /", &lines.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    client
+        .ask(
+            "GET /",
+            &lines.iter().map(String::as_str).collect::<Vec<_>>(),
+        )
+        .await;
     assert!(client.head().await.starts_with("HTTP/1.1 431 "));
     let mut client = sidecar.connect().await;
     client.ask("GET /", &[]).await;
     let mut backend = sidecar.accept().await;
     backend.head().await;
-    let cookies: Vec<_> = (0..150).map(|number| format!("Set-Cookie: c{number}=1")).collect();
-    backend.answer("200 OK", &cookies.iter().map(String::as_str).collect::<Vec<_>>(), "").await;
+    let cookies: Vec<_> = (0..150)
+        .map(|number| format!("Set-Cookie: c{number}=1"))
+        .collect();
+    backend
+        .answer(
+            "200 OK",
+            &cookies.iter().map(String::as_str).collect::<Vec<_>>(),
+            "",
+        )
+        .await;
     assert_eq!(values(&client.head().await, "set-cookie").len(), 150);
 }
 
 #[tokio::test]
 async fn trusted_proxies_are_believed_from_the_right() {
     let trust = |snapshot: &mut Snapshot| {
-        snapshot.trusted_proxies =
-            vec!["127.0.0.0/8".parse().unwrap(), "10.0.0.0/8".parse().unwrap()];
+        snapshot.trusted_proxies = vec![
+            "127.0.0.0/8".parse().unwrap(),
+            "10.0.0.0/8".parse().unwrap(),
+        ];
     };
     let sidecar = Sidecar::with(trust).await;
     let mut client = sidecar.connect().await;
-    let lines = ["X-Forwarded-For: 203.0.113.9, 198.51.100.7", "X-Forwarded-For: 10.0.0.1", "X-Forwarded-Proto: https"];
+    let lines = [
+        "X-Forwarded-For: 203.0.113.9, 198.51.100.7",
+        "X-Forwarded-For: 10.0.0.1",
+        "X-Forwarded-Proto: https",
+    ];
     client.ask("GET /", &lines).await;
     let mut backend = sidecar.accept().await;
     let head = backend.head().await;
-    assert_eq!(values(&head, "x-forwarded-for"), ["198.51.100.7, 10.0.0.1, 127.0.0.1"]);
+    assert_eq!(
+        values(&head, "x-forwarded-for"),
+        ["198.51.100.7, 10.0.0.1, 127.0.0.1"]
+    );
     assert_eq!(values(&head, "x-forwarded-proto"), ["https"]);
     backend.answer("200 OK", &[], "").await;
-    assert!(sidecar.logged(r#""status":200"#).await.contains(r#""peer":"198.51.100.7""#));
+    assert!(
+        sidecar
+            .logged(r#""status":200"#)
+            .await
+            .contains(r#""peer":"198.51.100.7""#)
+    );
 }
 
 #[tokio::test]
@@ -164,9 +212,17 @@ async fn a_location_of_the_backend_comes_back_public() {
     client.ask("GET /users", &[]).await;
     let mut backend = sidecar.accept().await;
     backend.head().await;
-    let location = format!("Location: http://{}/users/", sidecar.backend.local_addr().unwrap());
-    backend.answer("307 Temporary Redirect", &[&location], "").await;
-    assert_eq!(values(&client.head().await, "location"), ["http://localhost/users/"]);
+    let location = format!(
+        "Location: http://{}/users/",
+        sidecar.backend.local_addr().unwrap()
+    );
+    backend
+        .answer("307 Temporary Redirect", &[&location], "")
+        .await;
+    assert_eq!(
+        values(&client.head().await, "location"),
+        ["http://localhost/users/"]
+    );
 }
 
 #[tokio::test]
@@ -179,12 +235,16 @@ async fn a_preflight_is_answered_before_authentication() {
     let mut client = sidecar.connect().await;
     let common = format!("Host: localhost\r\nOrigin: {origin}\r\n");
     client
-        .send(format!("OPTIONS /x HTTP/1.1\r\n{common}Access-Control-Request-Method: POST\r\n\r\n"))
+        .send(format!(
+            "OPTIONS /x HTTP/1.1\r\n{common}Access-Control-Request-Method: POST\r\n\r\n"
+        ))
         .await;
     let answer = client.head().await;
     assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
     assert_eq!(values(&answer, "access-control-allow-origin"), [origin]);
-    client.send(format!("GET /x HTTP/1.1\r\n{common}\r\n")).await;
+    client
+        .send(format!("GET /x HTTP/1.1\r\n{common}\r\n"))
+        .await;
     let refusal = client.head().await;
     assert!(refusal.starts_with("HTTP/1.1 401 "), "{refusal}");
     assert_eq!(values(&refusal, "access-control-allow-origin"), [origin]);
@@ -194,10 +254,14 @@ async fn a_preflight_is_answered_before_authentication() {
 #[tokio::test]
 async fn the_redirect_leads_to_https_on_our_host_only() {
     let sidecar = Sidecar::start().await;
-    let address = sidecar.plane.redirect().unwrap();
+    let address = sidecar.plane.redirects()[0];
     let port = sidecar.address.port();
     for (request, status, location) in [
-        ("GET /a?b HTTP/1.1\r\nHost: localhost:80\r\n\r\n", "308", Some(format!("https://localhost:{port}/a?b"))),
+        (
+            "GET /a?b HTTP/1.1\r\nHost: localhost:80\r\n\r\n",
+            "308",
+            Some(format!("https://localhost:{port}/a?b")),
+        ),
         ("GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", "400", None),
         ("GET / HTTP/1.1\r\nHost: a@localhost\r\n\r\n", "400", None),
         ("GET / HTTP/1.0\r\n\r\n", "400", None),
@@ -205,7 +269,10 @@ async fn the_redirect_leads_to_https_on_our_host_only() {
         let mut client = Peer::new(TcpStream::connect(address).await.unwrap());
         client.send(request).await;
         let answer = client.head().await;
-        assert!(answer.contains(&format!(" {status} ")), "{request}: {answer}");
+        assert!(
+            answer.contains(&format!(" {status} ")),
+            "{request}: {answer}"
+        );
         assert_eq!(values(&answer, "location"), location.as_slice());
     }
     assert!(sidecar.backend_is_untouched().await);
@@ -216,11 +283,18 @@ async fn an_old_client_gets_an_answer_it_can_read() {
     let sidecar = Sidecar::start().await;
     let mut client = sidecar.connect().await;
     client
-        .send(format!("GET / HTTP/1.0\r\nHost: localhost\r\nAuthorization: Bearer {KEY}\r\n\r\n"))
+        .send(format!(
+            "GET / HTTP/1.0\r\nHost: localhost\r\nAuthorization: Bearer {KEY}\r\n\r\n"
+        ))
         .await;
     let mut backend = sidecar.accept().await;
     assert!(backend.head().await.starts_with("GET / HTTP/1.1\r\n"));
-    backend.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n").await;
+    backend
+        .send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
+        .await;
     let answer = client.rest().await;
-    assert!(answer.starts_with("HTTP/1.0 200 ") && answer.ends_with("\r\n\r\nabc"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.0 200 ") && answer.ends_with("\r\n\r\nabc"),
+        "{answer}"
+    );
 }

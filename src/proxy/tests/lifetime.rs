@@ -11,11 +11,15 @@ async fn a_head_that_never_ends_is_cut_and_a_served_connection_may_rest() {
     let mut slow = sidecar.connect().await;
     slow.send("GET / HTTP/1.1\r\nHost: loc").await;
     let mut served = sidecar.connect().await;
-    served.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    served
+        .send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await;
     served.until("refused").await;
     assert_eq!(silent.rest().await, "");
     assert_eq!(slow.rest().await, "");
-    served.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    served
+        .send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await;
     served.until("refused").await;
     served.send("GET / HT").await;
     assert_eq!(served.rest().await, "");
@@ -28,7 +32,9 @@ async fn an_idle_connection_is_closed_after_the_keep_alive_time() {
     })
     .await;
     let mut client = sidecar.connect().await;
-    client.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    client
+        .send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await;
     client.until("refused").await;
     assert_eq!(client.rest().await, "");
 }
@@ -43,17 +49,23 @@ async fn a_reader_that_stops_is_cut_and_releases_the_backend() {
     client.ask("GET /", &[]).await;
     let mut backend = sidecar.accept().await;
     backend.head().await;
-    backend.send("HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n").await;
+    backend
+        .send("HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+        .await;
     let block = vec![0; 1 << 20];
     let flooding = async { while backend.stream.write_all(&block).await.is_ok() {} };
-    timeout(LONG, flooding).await.expect("the backend is let go");
+    timeout(LONG, flooding)
+        .await
+        .expect("the backend is let go");
 }
 
 #[tokio::test]
 async fn connections_beyond_the_limit_are_let_go() {
     let sidecar = Sidecar::with(|snapshot| snapshot.limits.connections = 1).await;
     let mut first = sidecar.connect().await;
-    first.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    first
+        .send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await;
     first.until("refused").await;
     assert_eq!(sidecar.connect().await.rest().await, "");
     drop(first);
@@ -89,6 +101,7 @@ async fn streaming(sidecar: &Sidecar, kind: &str) -> (Peer<TcpStream>, Peer<TcpS
     backend
         .send(format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n"))
         .await;
+    client.head().await;
     client.until("a\r\n").await;
     (client, backend)
 }
@@ -132,6 +145,8 @@ async fn a_drain_lets_requests_finish_closes_the_rest_and_ends() {
     assert_eq!(busy.rest().await, "");
     timeout(LONG, sidecar.drain.drained()).await.unwrap();
     let address = sidecar.address;
-    tokio::task::spawn_blocking(move || sidecar.plane.join()).await.unwrap();
+    tokio::task::spawn_blocking(move || sidecar.plane.join())
+        .await
+        .unwrap();
     assert!(TcpStream::connect(address).await.is_err());
 }

@@ -62,7 +62,10 @@ fn gate(keys: &[&str]) -> Gate {
             websocket: vec![Carrier::Bearer, Carrier::Query("token".into())],
             token_size: 8192,
         },
-        verifiers: Verifiers { keys: table.build(), ..Verifiers::default() },
+        verifiers: Verifiers {
+            keys: table.build(),
+            ..Verifiers::default()
+        },
         policy: Policy::new(vec![Rule {
             name: "all".into(),
             pattern: Pattern::parse("/**").unwrap(),
@@ -167,11 +170,18 @@ impl Sidecar {
         };
         let settings = Settings {
             addresses: vec!["127.0.0.1:0".parse().unwrap()],
-            redirect: Some("127.0.0.1:0".parse().unwrap()),
+            redirects: vec!["127.0.0.1:0".parse().unwrap()],
             workers: NonZeroUsize::MIN,
         };
         let plane = DataPlane::start(&settings, &shared).unwrap();
-        Self { address: plane.addresses()[0], plane, drain, publisher, backend, log }
+        Self {
+            address: plane.addresses()[0],
+            plane,
+            drain,
+            publisher,
+            backend,
+            log,
+        }
     }
 
     async fn connect(&self) -> Peer<TcpStream> {
@@ -180,17 +190,26 @@ impl Sidecar {
 
     /// The backend's side of the next connection.
     async fn accept(&self) -> Peer<TcpStream> {
-        Peer::new(timeout(LONG, self.backend.accept()).await.unwrap().unwrap().0)
+        Peer::new(
+            timeout(LONG, self.backend.accept())
+                .await
+                .unwrap()
+                .unwrap()
+                .0,
+        )
     }
 
     /// Whether nobody has come to the backend yet.
     async fn backend_is_untouched(&self) -> bool {
-        timeout(Duration::from_millis(50), self.backend.accept()).await.is_err()
+        timeout(Duration::from_millis(50), self.backend.accept())
+            .await
+            .is_err()
     }
 
     fn publish(&mut self, keys: &[&str]) {
         let address = self.backend.local_addr().unwrap();
-        self.publisher.publish(|generation| snapshot(generation, address, keys));
+        self.publisher
+            .publish(|generation| snapshot(generation, address, keys));
     }
 
     /// Waits for a record in the access log that holds `text`.
@@ -214,17 +233,24 @@ struct Peer<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     fn new(stream: S) -> Self {
-        Self { stream, read: Vec::new() }
+        Self {
+            stream,
+            read: Vec::new(),
+        }
     }
 
     async fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        timeout(LONG, self.stream.write_all(bytes.as_ref())).await.unwrap().unwrap();
+        timeout(LONG, self.stream.write_all(bytes.as_ref()))
+            .await
+            .unwrap()
+            .unwrap();
         self.stream.flush().await.unwrap();
     }
 
     /// Sends a request head with `KEY` and these further lines.
     async fn ask(&mut self, line: &str, lines: &[&str]) {
-        let mut head = format!("{line} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {KEY}\r\n");
+        let mut head =
+            format!("{line} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {KEY}\r\n");
         for line in lines {
             head.push_str(line);
             head.push_str("\r\n");
@@ -235,13 +261,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     /// Everything up to and with `end`.
     async fn until(&mut self, end: &str) -> String {
         loop {
-            let found = self.read.windows(end.len()).position(|window| window == end.as_bytes());
+            let found = self
+                .read
+                .windows(end.len())
+                .position(|window| window == end.as_bytes());
             if let Some(at) = found {
                 let rest = self.read.split_off(at + end.len());
                 return String::from_utf8(std::mem::replace(&mut self.read, rest)).unwrap();
             }
             let some = self.more().await;
-            assert!(some, "ended before {end:?}: {:?}", String::from_utf8_lossy(&self.read));
+            assert!(
+                some,
+                "ended before {end:?}: {:?}",
+                String::from_utf8_lossy(&self.read)
+            );
         }
     }
 
@@ -265,6 +298,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     }
 
     async fn more(&mut self) -> bool {
+        self.read.reserve(64 * 1024);
         let read = timeout(LONG, self.stream.read_buf(&mut self.read)).await;
         matches!(read.expect("the other side is silent"), Ok(length) if length > 0)
     }
@@ -283,5 +317,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
 
 fn values<'h>(head: &'h str, name: &str) -> Vec<&'h str> {
     let lines = head.lines().filter_map(|line| line.split_once(": "));
-    lines.filter(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect()
+    lines
+        .filter(|(found, _)| found.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value)
+        .collect()
 }

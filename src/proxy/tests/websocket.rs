@@ -19,7 +19,10 @@ async fn open(sidecar: &Sidecar) -> (Peer<TcpStream>, Peer<TcpStream>, String) {
     backend.send(format!("{ACCEPTED}\r\n")).await;
     let answer = client.head().await;
     assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
-    assert_eq!(values(&answer, "sec-websocket-accept"), ["s3pPLMBiTxaQ9kYGzzhZRbK+xOo="]);
+    assert_eq!(
+        values(&answer, "sec-websocket-accept"),
+        ["s3pPLMBiTxaQ9kYGzzhZRbK+xOo="]
+    );
     (client, backend, head)
 }
 
@@ -30,7 +33,10 @@ async fn bytes_pass_untouched_both_ways() {
     assert_eq!(values(&head, "user_id"), ["alice"]);
     assert_eq!(values(&head, "connection"), ["upgrade"]);
     assert_eq!(values(&head, "upgrade"), ["websocket"]);
-    assert_eq!(values(&head, "sec-websocket-key"), ["dGhlIHNhbXBsZSBub25jZQ=="]);
+    assert_eq!(
+        values(&head, "sec-websocket-key"),
+        ["dGhlIHNhbXBsZSBub25jZQ=="]
+    );
     let masked = [0x81, 0x82, 1, 2, 3, 4, b'h' ^ 1, b'i' ^ 2];
     client.send(masked).await;
     assert_eq!(backend.exactly(8).await, masked);
@@ -38,7 +44,10 @@ async fn bytes_pass_untouched_both_ways() {
     assert_eq!(client.exactly(4).await, [0x81, 0x02, b'y', b'o']);
     drop((client, backend));
     let line = sidecar.logged(r#""protocol":"ws""#).await;
-    assert!(line.contains(r#""status":101"#) && line.contains(r#""bytes_received":8"#), "{line}");
+    assert!(
+        line.contains(r#""status":101"#) && line.contains(r#""bytes_received":8"#),
+        "{line}"
+    );
 }
 
 #[tokio::test]
@@ -46,7 +55,11 @@ async fn what_came_with_the_handshake_is_not_lost() {
     let sidecar = Sidecar::start().await;
     let mut client = sidecar.connect().await;
     let early = [0x89_u8, 0x80, 1, 2, 3, 4];
-    let mut head = format!("GET /ws HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {KEY}\r\n{}\r\n\r\n", HANDSHAKE.join("\r\n")).into_bytes();
+    let mut head = format!(
+        "GET /ws HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {KEY}\r\n{}\r\n\r\n",
+        HANDSHAKE.join("\r\n")
+    )
+    .into_bytes();
     head.extend_from_slice(&early);
     client.send(head).await;
     let mut backend = sidecar.accept().await;
@@ -69,8 +82,13 @@ async fn a_refused_upgrade_is_relayed_and_opens_nothing() {
     backend.answer("403 Forbidden", &[], "no").await;
     assert!(client.head().await.starts_with("HTTP/1.1 403 "));
     client.until("no").await;
-    client.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
-    assert!(client.head().await.starts_with("HTTP/1.1 401 "), "parsed and judged on its own");
+    client
+        .send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await;
+    assert!(
+        client.head().await.starts_with("HTTP/1.1 401 "),
+        "parsed and judged on its own"
+    );
 }
 
 #[tokio::test]
@@ -81,8 +99,10 @@ async fn a_wrong_accept_is_a_502() {
     let mut backend = sidecar.accept().await;
     backend.head().await;
     backend
-        .send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-            Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n")
+        .send(
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+            Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n",
+        )
         .await;
     assert!(client.head().await.starts_with("HTTP/1.1 502 "));
     assert_eq!(backend.rest().await, "");
@@ -96,23 +116,38 @@ async fn the_subprotocol_that_carries_the_credential_is_never_chosen() {
     lines.push("Sec-WebSocket-Protocol: chat");
     client.ask("GET /ws", &lines).await;
     let mut backend = sidecar.accept().await;
-    assert_eq!(values(&backend.head().await, "sec-websocket-protocol"), ["chat"]);
-    backend.send(format!("{ACCEPTED}Sec-WebSocket-Protocol: bearer\r\n\r\n")).await;
+    assert_eq!(
+        values(&backend.head().await, "sec-websocket-protocol"),
+        ["chat"]
+    );
+    backend
+        .send(format!("{ACCEPTED}Sec-WebSocket-Protocol: bearer\r\n\r\n"))
+        .await;
     let answer = client.head().await;
-    assert!(answer.starts_with("HTTP/1.1 101 ") && values(&answer, "sec-websocket-protocol").is_empty());
+    assert!(
+        answer.starts_with("HTTP/1.1 101 ") && values(&answer, "sec-websocket-protocol").is_empty()
+    );
 }
 
 #[tokio::test]
 async fn a_bad_handshake_never_reaches_the_backend() {
     let sidecar = Sidecar::start().await;
     let mut client = sidecar.connect().await;
-    let lines = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 8", HANDSHAKE[3]];
+    let lines = [
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 8",
+        HANDSHAKE[3],
+    ];
     client.ask("GET /ws", &lines).await;
     let answer = client.head().await;
     assert!(answer.starts_with("HTTP/1.1 426 "), "{answer}");
     assert_eq!(values(&answer, "sec-websocket-version"), ["13"]);
     let mut stranger = sidecar.connect().await;
-    let head = format!("GET /ws HTTP/1.1\r\nHost: localhost\r\n{}\r\n\r\n", HANDSHAKE.join("\r\n"));
+    let head = format!(
+        "GET /ws HTTP/1.1\r\nHost: localhost\r\n{}\r\n\r\n",
+        HANDSHAKE.join("\r\n")
+    );
     stranger.send(head).await;
     assert!(stranger.head().await.starts_with("HTTP/1.1 401 "));
     assert!(sidecar.backend_is_untouched().await);
@@ -123,13 +158,23 @@ async fn revocation_closes_with_4403_and_draining_with_1012() {
     let mut sidecar = Sidecar::start().await;
     let (mut client, _backend, _) = open(&sidecar).await;
     sidecar.publish(&[]);
-    let close = timeout(Duration::from_secs(1), client.exactly(4)).await.expect("in a second");
-    assert_eq!((close[0], u16::from_be_bytes([close[2], close[3]])), (0x88, 4403));
+    let close = timeout(Duration::from_secs(1), client.exactly(4))
+        .await
+        .expect("in a second");
+    assert_eq!(
+        (close[0], u16::from_be_bytes([close[2], close[3]])),
+        (0x88, 4403)
+    );
     sidecar.publish(&[KEY]);
     let (mut client, _backend, _) = open(&sidecar).await;
     sidecar.drain.start();
-    let close = timeout(Duration::from_secs(1), client.exactly(4)).await.expect("in a second");
-    assert_eq!((close[0], u16::from_be_bytes([close[2], close[3]])), (0x88, 1012));
+    let close = timeout(Duration::from_secs(1), client.exactly(4))
+        .await
+        .expect("in a second");
+    assert_eq!(
+        (close[0], u16::from_be_bytes([close[2], close[3]])),
+        (0x88, 1012)
+    );
     drop(client);
     timeout(LONG, sidecar.drain.drained()).await.unwrap();
 }

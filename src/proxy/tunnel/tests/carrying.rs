@@ -1,5 +1,7 @@
 //! What passes, passes untouched.
 
+use tokio::io::BufWriter;
+
 use super::*;
 
 proptest! {
@@ -141,5 +143,38 @@ fn close(code: u16, reason: &str) -> tokio_tungstenite::tungstenite::protocol::C
     tokio_tungstenite::tungstenite::protocol::CloseFrame {
         code: CloseCode::from(code),
         reason: Utf8Bytes::from(reason),
+    }
+}
+
+#[tokio::test]
+async fn nothing_stays_behind_in_a_socket_that_keeps_bytes_of_its_own() {
+    let (mut client, client_side) = duplex(1024);
+    let (mut backend, backend_side) = duplex(1024);
+    let sessions = Sessions::new();
+    // What a `BufWriter` is given it keeps until it is flushed.
+    let tunnel = Tunnel::new(
+        Side {
+            stream: BufWriter::new(client_side),
+            read: Bytes::from_static(MASKED_HELLO),
+        },
+        Side {
+            stream: BufWriter::new(backend_side),
+            read: Bytes::from_static(HELLO),
+        },
+        sessions.register("alice", None, 1, NOON),
+        LIMIT,
+        Scratch::new(),
+    );
+    let script = async {
+        assert_eq!(read(&mut client, 7).await, HELLO);
+        assert_eq!(read(&mut backend, 11).await, MASKED_HELLO);
+        client.write_all(MASKED_HELLO).await.unwrap();
+        backend.write_all(HELLO).await.unwrap();
+        assert_eq!(read(&mut client, 7).await, HELLO);
+        assert_eq!(read(&mut backend, 11).await, MASKED_HELLO);
+    };
+    tokio::select! {
+        _ = tunnel => panic!("the tunnel has ended"),
+        () = script => {}
     }
 }

@@ -232,3 +232,23 @@ async fn a_message_beyond_the_limit_ends_with_1009_and_nothing_of_it_passes() {
     let (end, ()) = tokio::join!(tunnel, script);
     assert_eq!((end.code, end.received), (1009, 11 + 23));
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_frame_that_has_begun_is_finished_and_none_after_it() {
+    let Rig {
+        tunnel,
+        mut client,
+        mut backend,
+        sessions,
+    } = rig();
+    let script = async {
+        backend.write_all(&HELLO[..4]).await.unwrap();
+        assert_eq!(read(&mut client, 4).await, &HELLO[..4]);
+        sessions.expire(NOON);
+        let rest = [&HELLO[4..], HELLO, HELLO].concat();
+        backend.write_all(&rest).await.unwrap();
+        let expected = [&HELLO[4..], &expired()].concat();
+        assert_eq!(read_to_end(&mut client).await, expected);
+    };
+    tokio::join!(tunnel, script);
+}

@@ -14,7 +14,7 @@ async fn a_client_that_has_said_all_may_still_listen() {
         client.write_all(MASKED_HELLO).await.unwrap();
         client.shutdown().await.unwrap();
         assert_eq!(read_to_end(&mut backend).await, MASKED_HELLO);
-        tokio::time::sleep(Duration::from_secs(3600)).await;
+        tokio::time::sleep(Duration::from_hours(1)).await;
         backend.write_all(HELLO).await.unwrap();
         drop(backend);
         assert_eq!(read_to_end(&mut client).await, HELLO);

@@ -52,9 +52,9 @@ async fn rig() -> (
 #[tokio::test]
 async fn a_client_that_reads_slowly_gets_every_byte() {
     let (tunnel, mut client, mut backend, _sessions) = rig().await;
-    let sent: Vec<u8> = (0..4_000_000_u32).map(|n| n.to_le_bytes()[1]).collect();
+    let bytes: Vec<u8> = (0..4_000_000_u32).map(|n| n.to_le_bytes()[1]).collect();
     let send = async {
-        backend.write_all(&sent).await.unwrap();
+        backend.write_all(&bytes).await.unwrap();
         backend.shutdown().await.unwrap();
         let mut rest = Vec::new();
         backend.read_to_end(&mut rest).await.unwrap();
@@ -71,18 +71,18 @@ async fn a_client_that_reads_slowly_gets_every_byte() {
         received
     };
     let (_, (), received) = tokio::join!(tunnel, send, receive);
-    assert!(received.starts_with(&sent));
+    assert!(received.starts_with(&bytes));
 }
 
 #[tokio::test]
 async fn a_large_upload_reaches_the_backend_whole() {
     let (tunnel, mut client, mut backend, _sessions) = rig().await;
-    let sent: Vec<u8> = (0..4_000_000_u32).map(|n| n.to_le_bytes()[1]).collect();
+    let bytes: Vec<u8> = (0..4_000_000_u32).map(|n| n.to_le_bytes()[1]).collect();
     let wire = [
         &[0x82, 0xff][..],
         &4_000_000_u64.to_be_bytes(),
         &[0; 4],
-        &sent,
+        &bytes,
     ]
     .concat();
     let send = async {
