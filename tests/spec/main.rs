@@ -11,4 +11,15 @@
     reason = "a test program: whatever fails, fails the spec"
 )]
 
+mod framing;
+mod http_credentials;
+mod identity;
+mod jwt;
+mod limits;
+mod policy;
+mod spoofing;
+mod streaming;
 mod support;
+mod tunnels;
+mod upstream_failures;
+mod websocket_credentials;

@@ -1,6 +1,7 @@
 //! A backend over real sockets that records what reaches it, byte for byte.
 
 use std::{
+    net::SocketAddr,
     path::Path,
     sync::{
         Arc,
@@ -91,7 +92,16 @@ impl Backend {
 
     /// Does what the request deserves.
     pub async fn playing(play: impl Fn(&Seen) -> Script + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::listening("127.0.0.1:0".parse().unwrap(), play).await
+    }
+
+    /// At an address of the test's choice.
+    pub async fn at(address: SocketAddr) -> Self {
+        Self::listening(address, |_| Script::Usual).await
+    }
+
+    async fn listening(address: SocketAddr, play: impl Fn(&Seen) -> Script + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         Self::serve(url, Door::Tcp(listener), play)
     }

@@ -10,9 +10,21 @@ use tokio::{
 
 use super::soon;
 
+const BINARY: &str = env!("CARGO_BIN_EXE_doorward");
+
 /// The binary under test, with nothing of our environment that it would read.
 pub fn doorward(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_doorward"));
+    command(BINARY, arguments)
+}
+
+/// The same with so many file descriptors and no more.
+pub(super) fn limited(open_files: u32, arguments: &[&str]) -> Command {
+    let script = format!("ulimit -n {open_files} && exec \"$0\" \"$@\"");
+    command("sh", &[&["-c", &script, BINARY], arguments].concat())
+}
+
+fn command(program: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
     let ours = |name: &str| ["DOORWARD_", "CCAT_", "ZEP_"].iter().any(|prefix| name.starts_with(prefix));
     for (name, _) in std::env::vars().filter(|(name, _)| ours(name)) {
         command.env_remove(name);

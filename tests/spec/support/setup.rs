@@ -4,7 +4,13 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use aws_lc_rs::digest;
 
-use super::{Backend, Sidecar, tokens::SECRET};
+use tokio::process::Command;
+
+use super::{
+    Backend, Sidecar,
+    process::{doorward, limited},
+    tokens::SECRET,
+};
 
 /// The public host in every request that says nothing else.
 pub const HOST: &str = "chat.example";
@@ -31,6 +37,7 @@ pub struct Setup {
     blocks: Vec<(String, String)>,
     files: BTreeMap<String, String>,
     environment: Vec<(String, String)>,
+    open_files: Option<u32>,
 }
 
 impl Setup {
@@ -46,6 +53,7 @@ impl Setup {
             blocks: Vec::new(),
             files: BTreeMap::new(),
             environment: Vec::new(),
+            open_files: None,
         };
         setup
             .set("backend", &format!("url = {url:?}"))
@@ -128,6 +136,23 @@ impl Setup {
         self
     }
 
+    /// With so many file descriptors and no more.
+    pub fn open_files(mut self, limit: u32) -> Self {
+        self.open_files = Some(limit);
+        self
+    }
+
+    /// The command that runs it.
+    pub(super) fn command(&self) -> Command {
+        let serve = ["serve", "--config", "doorward.toml"];
+        let mut command = match self.open_files {
+            Some(limit) => limited(limit, &serve),
+            None => doorward(&serve),
+        };
+        command.envs(self.environment.iter().cloned());
+        command
+    }
+
     /// The text of the configuration file.
     pub fn text(&self) -> String {
         let mut text = String::new();
@@ -142,10 +167,6 @@ impl Setup {
 
     pub(super) fn files(&self) -> &BTreeMap<String, String> {
         &self.files
-    }
-
-    pub(super) fn variables(&self) -> &[(String, String)] {
-        &self.environment
     }
 
     /// Runs the binary with it, until it says that it is ready.

@@ -18,7 +18,7 @@ use super::{
     certificates::Pem,
     chat::Handshake,
     eventually,
-    process::{Running, doorward},
+    process::Running,
     request::Request,
     soon,
 };
@@ -50,8 +50,8 @@ impl Sidecar {
             write(dir.path(), name, text);
         }
         write(dir.path(), "doorward.toml", &setup.text());
-        let mut command = doorward(&["serve", "--config", "doorward.toml"]);
-        command.current_dir(dir.path()).envs(setup.variables().iter().cloned());
+        let mut command = setup.command();
+        command.current_dir(dir.path());
         let process = Running::start(command);
         let said = async |start: &str| {
             let line = process.stderr.line("it is ready", |line| line.starts_with(start)).await?;
@@ -149,8 +149,11 @@ impl Sidecar {
         self.process.stderr.lines().join("\n")
     }
 
-    pub fn process_id(&self) -> u32 {
-        self.process.id()
+    /// What it has in memory, in bytes.
+    pub fn resident_memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
     }
 
     // === what an operator does
