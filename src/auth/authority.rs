@@ -52,17 +52,6 @@ impl Hosts {
         Self(patterns)
     }
 
-    /// One host that the list allows; none where it allows nothing.
-    #[must_use]
-    pub fn example(&self) -> Option<String> {
-        self.0.first().map(|pattern| match pattern {
-            HostPattern::Exact(host) if host.contains(':') => format!("[{host}]"),
-            HostPattern::Exact(host) => host.to_string(),
-            HostPattern::Wildcard(suffix) => format!("any{suffix}"),
-            HostPattern::Any => "localhost".to_owned(),
-        })
-    }
-
     /// Whether the list names this host itself, not merely any.
     pub(super) fn allow_by_name(&self, host: &str) -> bool {
         self.0
@@ -77,32 +66,37 @@ impl Hosts {
     }
 }
 
-/// The one authority of a request: `host[:port]` as the client wrote it.
-///
-/// # Errors
-/// `Malformed` when it is missing, repeated, not of that form, or said twice with a difference
-/// (absolute form or `:authority` against `Host`, RFC 9112 §3.2, RFC 9113 §8.3.1).
-pub(super) fn of(head: &Parts) -> Result<&str, Denial> {
-    let mut lines = head.headers.get_all(header::HOST).iter();
-    let line = lines.next();
-    if lines.next().is_some() {
-        return Err(Denial::Malformed("repeated host"));
-    }
-    let line = match line.map(http::HeaderValue::to_str) {
-        Some(Ok(line)) => Some(line),
-        Some(Err(_)) => return Err(Denial::Malformed("invalid host")),
-        None => None,
-    };
-    let authority = match (head.uri.authority(), line) {
-        (Some(target), Some(line)) if target.as_str().eq_ignore_ascii_case(line) => line,
-        (Some(_), Some(_)) => return Err(Denial::Malformed("host differs from the target")),
-        (Some(target), None) if head.version == http::Version::HTTP_2 => target.as_str(),
-        (None, Some(line)) => line,
-        (_, None) => return Err(Denial::Malformed("no host")),
-    };
-    match split(authority) {
-        Some(_) => Ok(authority),
-        None => Err(Denial::Malformed("invalid host")),
+/// The one authority of a request.
+pub(super) struct Authority<'r> {
+    /// `host[:port]` as the client wrote it.
+    pub(super) text: &'r str,
+    /// The host alone, without brackets.
+    pub(super) host: &'r str,
+}
+
+impl<'r> Authority<'r> {
+    /// Reads it from the target and the `Host` line.
+    ///
+    /// # Errors
+    /// `Malformed` when it is missing, repeated, not of that form, or said twice with a difference
+    /// (absolute form or `:authority` against `Host`, RFC 9112 §3.2, RFC 9113 §8.3.1).
+    pub(super) fn of(head: &'r Parts) -> Result<Self, Denial> {
+        let mut lines = head.headers.get_all(header::HOST).iter();
+        let line = match (lines.next().map(http::HeaderValue::to_str), lines.next()) {
+            (_, Some(_)) => return Err(Denial::Malformed("repeated host")),
+            (Some(Err(_)), None) => return Err(Denial::Malformed("invalid host")),
+            (Some(Ok(line)), None) => Some(line),
+            (None, None) => None,
+        };
+        let text = match (head.uri.authority(), line) {
+            (Some(target), Some(line)) if target.as_str().eq_ignore_ascii_case(line) => line,
+            (Some(_), Some(_)) => return Err(Denial::Malformed("host differs from the target")),
+            (Some(target), None) if head.version == http::Version::HTTP_2 => target.as_str(),
+            (None, Some(line)) => line,
+            (_, None) => return Err(Denial::Malformed("no host")),
+        };
+        let (host, _) = split(text).ok_or(Denial::Malformed("invalid host"))?;
+        Ok(Self { text, host })
     }
 }
 
@@ -146,7 +140,7 @@ mod tests {
             request = request.header("host", *host);
         }
         let (head, ()) = request.body(()).unwrap().into_parts();
-        of(&head).map(str::to_owned)
+        Authority::of(&head).map(|authority| authority.text.to_owned())
     }
 
     #[test]

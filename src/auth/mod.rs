@@ -22,6 +22,7 @@ mod verify;
 
 use std::sync::Arc;
 
+use authority::Authority;
 use http::{Method, request::Parts};
 
 pub use authority::{HostPattern, Hosts};
@@ -111,86 +112,78 @@ impl Gate {
         now: Timestamp,
         denied: &mut Denied,
     ) -> Result<Admission, Denial> {
+        let (permit, transport, authority, path) = self.permit(head, memo, now, denied)?;
+        let (rule, identity) = permit.into_parts();
+        let user = identity.as_ref().map(Identity::user);
+        self.rewrite.apply(user, transport, head)?;
+        Ok(Admission { transport, rule, identity, authority, method: head.method.clone(), path })
+    }
+
+    /// Everything but the rewriting: the permit, how the request talks, to whom, and of what.
+    fn permit(
+        &self,
+        head: &Parts,
+        memo: &mut Memo,
+        now: Timestamp,
+        denied: &mut Denied,
+    ) -> Result<(Permit, Transport, Box<str>, Arc<str>), Denial> {
         check_method(&head.method)?;
-        let authority: Box<str> = authority::of(head)?.into();
-        let host = authority::split(&authority).map_or("", |(host, _)| host);
+        let Authority { text: authority, host } = Authority::of(head)?;
         if !self.hosts.allow(host) {
             return Err(Denial::WrongHost);
         }
         check_framing(head)?;
-        let uri = head.uri.clone();
-        let path = RequestPath::parse(uri.path())?;
-        check_query(uri.query())?;
-        denied.transport = handshake::transport(head)?;
-        let transport = denied.transport;
+        let path = RequestPath::parse(head.uri.path())?;
+        check_query(head.uri.query())?;
+        let transport = handshake::transport(head)?;
+        denied.transport = transport;
 
         let rule = self.policy.rule(&head.method, &path)?;
         denied.rule = rule.map(|rule| Arc::clone(&rule.name));
         if transport == Transport::WebSocket {
             self.origins.check(head, &self.hosts)?;
         }
-        denied.identity = match self.extraction.find(head, transport)? {
-            Some(credential) => {
-                let assertion = self.rewrite.assertion(head, &path, transport);
-                Some(
-                    self.verifiers
-                        .verify(&credential, &assertion, transport, memo, now)?,
-                )
-            }
-            None => None,
-        };
+        if let Some(credential) = self.extraction.find(head, transport)? {
+            let assertion = || self.rewrite.assertion(head, &path, transport);
+            let identity = self.verifiers.verify(&credential, assertion, transport, memo, now)?;
+            denied.identity = Some(identity);
+        }
         let identity = denied.identity.as_ref();
         let Some(rule) = rule else {
             return Err(identity.map_or(Denial::NoCredential, |_| Denial::Forbidden));
         };
         let permit = rule.authorize(identity, &path, || Identity::visitor(UserId::visitor()))?;
-        let (rule, identity) = permit.into_parts();
-        let user = identity.as_ref().map(Identity::user);
-        self.rewrite.apply(user, transport, head)?;
-        let (method, path) = (head.method.clone(), path.raw().into());
-        Ok(Admission {
-            transport,
-            rule,
-            identity,
-            authority,
-            method,
-            path,
-        })
+        Ok((permit, transport, authority.into(), path.raw().into()))
     }
 
-    /// Judges again what a tunnel or a long response was admitted for: until when it may live on
-    /// (`None`: without end).
-    ///
-    /// # Errors
-    /// Why it must end.
-    pub fn review(&self, proof: &Proof, now: Timestamp) -> Result<Option<Timestamp>, Ending> {
-        let path = RequestPath::parse(proof.path()).map_err(|_| Ending::Revoked)?;
-        let rule = self.policy.rule(proof.method(), &path).ok().flatten();
-        let rule = rule.ok_or(Ending::Revoked)?;
-        let Some(earlier) = proof.identity() else {
-            return if rule.access == Access::Open {
-                Ok(None)
-            } else {
-                Err(Ending::Revoked)
-            };
+    /// Judges again what a tunnel or a long response was admitted for; `None` while it may live on.
+    #[must_use]
+    pub fn review(&self, proof: &Proof, now: Timestamp) -> Option<Ending> {
+        let Ok(path) = RequestPath::parse(proof.path()) else {
+            return Some(Ending::Revoked);
         };
-        let identity = self
-            .verifiers
-            .renew(earlier, now)
-            .map_err(|rejection| match rejection {
-                Rejection::Expired => Ending::Expired,
-                _ => Ending::Revoked,
-            })?;
+        let Ok(Some(rule)) = self.policy.rule(proof.method(), &path) else {
+            return Some(Ending::Revoked);
+        };
+        let Some(earlier) = proof.identity() else {
+            let open = rule.access == Access::Open;
+            return (!open).then_some(Ending::Revoked);
+        };
+        let identity = match self.verifiers.renew(earlier, now) {
+            Ok(identity) => identity,
+            Err(Rejection::Expired) => return Some(Ending::Expired),
+            Err(_) => return Some(Ending::Revoked),
+        };
         if self
             .verifiers
             .transport_changed(&identity, proof.transport())
         {
-            return Err(Ending::Revoked);
+            return Some(Ending::Revoked);
         }
-        let permit = rule.authorize(Some(&identity), &path, || earlier.clone());
-        permit
-            .map(|_| identity.expires())
-            .map_err(|_| Ending::Revoked)
+        match rule.authorize(Some(&identity), &path, || earlier.clone()) {
+            Ok(_) => None,
+            Err(_) => Some(Ending::Revoked),
+        }
     }
 }
 

@@ -1,12 +1,15 @@
 //! [`Protected`]: the headers that a client may not set, in any spelling.
 
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    hash::{BuildHasherDefault, Hasher},
+};
 
 use http::{HeaderMap, HeaderName, header};
 
 /// Names compared with case, `-` and `_` folded, since backends fold them too (CGI does).
 #[derive(Debug, Clone)]
-pub struct Protected(HashSet<Box<[u8]>>);
+pub struct Protected(HashSet<Box<[u8]>, BuildHasherDefault<NameHasher>>);
 
 /// Credential, framing, hop-by-hop (RFC 9110 §7.6.1) and forwarding headers, and those that some
 /// servers take for the real target; whatever the profile adds comes on top.
@@ -42,11 +45,11 @@ const ALWAYS: [&str; 26] = [
 /// However a name goes on that begins so, it tells of the way a request came.
 const FORWARDING: &[u8] = b"x-forwarded-";
 
-/// Longer names than this are never protected ones.
+/// A longer name is protected only by how it begins.
 const LONGEST: usize = 64;
 
 impl Protected {
-    /// The headers that are always protected, and these.
+    /// The headers that are always protected, and these, of at most 64 bytes each.
     pub fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
         let folded = |name: &str| name.bytes().map(fold).collect();
         Self(ALWAYS.into_iter().chain(names).map(folded).collect())
@@ -57,41 +60,67 @@ impl Protected {
     pub fn holds(&self, name: &HeaderName) -> bool {
         let mut buffer = [0; LONGEST];
         let name = name.as_str().as_bytes();
-        let Some(folded) = buffer.get_mut(..name.len()) else {
-            return false;
-        };
+        let length = name.len().min(LONGEST);
+        let Some(folded) = buffer.get_mut(..length) else { return false };
         for (to, from) in folded.iter_mut().zip(name) {
             *to = fold(*from);
         }
-        folded.starts_with(FORWARDING) || self.0.contains(&*folded)
+        folded.starts_with(FORWARDING) || (length == name.len() && self.0.contains(&*folded))
     }
 
     /// Removes the protected headers, and those that a `Connection` line nominates.
     pub(super) fn strip(&self, headers: &mut HeaderMap) {
-        let nominated: Vec<HeaderName> = headers
-            .get_all(header::CONNECTION)
-            .iter()
-            .filter_map(|line| line.to_str().ok())
-            .flat_map(|line| line.split(','))
-            .filter_map(|option| HeaderName::try_from(option.trim()).ok())
-            .filter(|name| headers.contains_key(name) && !self.kept_despite_nomination(name))
-            .collect();
-        let protected: Vec<HeaderName> = headers
-            .keys()
-            .filter(|name| self.holds(name))
-            .cloned()
-            .collect();
-        for name in nominated.iter().chain(&protected) {
+        let mut gone: Vec<HeaderName> = Vec::with_capacity(8);
+        gone.extend(headers.keys().filter(|name| self.holds(name)).cloned());
+        let options = headers.get_all(header::CONNECTION).iter();
+        let options = options.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
+        for option in options.map(str::trim).filter(|option| !is_usual(option)) {
+            if let Ok(name) = HeaderName::try_from(option)
+                && headers.contains_key(&name)
+                && !is_of_the_handshake(&name)
+            {
+                gone.push(name);
+            }
+        }
+        for name in &gone {
             headers.remove(name);
         }
     }
+}
 
-    /// A handshake's own headers are end-to-end, whatever a client nominates.
-    fn kept_despite_nomination(&self, name: &HeaderName) -> bool {
-        self.holds(name)
-            || *name == header::SEC_WEBSOCKET_KEY
-            || *name == header::SEC_WEBSOCKET_VERSION
-            || *name == header::COOKIE
+/// Options that nominate no header.
+fn is_usual(option: &str) -> bool {
+    ["keep-alive", "close", "upgrade"].iter().any(|usual| usual.eq_ignore_ascii_case(option))
+}
+
+/// A handshake's own headers are end-to-end, whatever a client nominates.
+fn is_of_the_handshake(name: &HeaderName) -> bool {
+    *name == header::SEC_WEBSOCKET_KEY || *name == header::SEC_WEBSOCKET_VERSION
+}
+
+/// FNV-1a: the names in the table are the operator's, so nobody else can choose what collides.
+#[derive(Debug, Clone)]
+struct NameHasher(u64);
+
+impl Default for NameHasher {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for NameHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn write_usize(&mut self, length: usize) {
+        self.0 ^= length as u64;
     }
 }
 
@@ -131,6 +160,14 @@ mod tests {
         headers.append("user-idx", "kept".parse().unwrap());
         protected.strip(&mut headers);
         assert_eq!(headers.len(), 2, "{headers:?}");
+    }
+
+    #[test]
+    fn a_name_too_long_to_fold_is_protected_by_its_beginning() {
+        let protected = Protected::new([]);
+        let name = |text: &str| HeaderName::from_bytes(text.as_bytes()).unwrap();
+        assert!(protected.holds(&name(&format!("x_forwarded_{}", "y".repeat(100)))));
+        assert!(!protected.holds(&name(&"user-id".repeat(20))));
     }
 
     #[test]

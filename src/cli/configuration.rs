@@ -67,24 +67,20 @@ impl ConfigArgument {
     pub(super) fn compile(&self, now: Timestamp) -> anyhow::Result<Offline> {
         let environment = environment();
         let written = self.read(&environment)?;
-        let (materials, mut found) = load(&written.config, &environment);
+        let (materials, missing) = load(&written.config, &environment);
         let tickets = Tickets::new()?;
         let context = Context {
             generation: Generation::default(),
             now,
             tickets: &tickets,
         };
-        let snapshot = match compile(&written.config, &materials, &context) {
-            Ok(compiled) => {
-                found.extend(compiled.warnings);
-                Some(compiled.snapshot)
-            }
-            Err(CompileErrors(errors)) => {
-                found.extend(errors);
-                None
-            }
+        let (snapshot, mut found) = match compile(&written.config, &materials, &context) {
+            Ok(compiled) => (Some(compiled.snapshot), compiled.warnings),
+            Err(CompileErrors(errors)) => (None, errors),
         };
-        let report = written.report(found);
+        // What could not be loaded is said once, with its cause.
+        found.retain(|found| !missing.iter().any(|missing| missing.at == found.at));
+        let report = written.report(missing.into_iter().chain(found));
         let snapshot = snapshot.filter(|_| !report.has_errors());
         Ok(Offline { report, snapshot })
     }

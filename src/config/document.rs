@@ -4,7 +4,6 @@
 //! section is read on its own: the fault is found by its span, recorded and taken out of the
 //! document, until the section reads.
 
-use std::fmt::Write as _;
 use std::ops::Range;
 
 use serde::de::DeserializeOwned;
@@ -263,7 +262,7 @@ impl Place {
                     path.push_str(key);
                 }
                 Step::Index(index) => {
-                    let _ = write!(path, "[{}]", index + offset);
+                    path.push_str(&format!("[{}]", index + offset));
                     offset = 0;
                 }
             }

@@ -38,10 +38,12 @@ pub(super) fn explain(message: &str, key: &str) -> Explained {
         },
         Some((name, expected)) if message.starts_with("unknown ") => Explained {
             fault: Fault::BadValue,
-            // serde's word for it is `variant`; our own messages name the thing.
-            message: match message.split_once('`') {
-                Some((what, _)) if what != "unknown variant " => format!("{what}`{name}`"),
-                _ => format!("unknown value `{name}`"),
+            message: match message.starts_with("unknown variant") {
+                true => format!("unknown value `{name}`"),
+                false => format!(
+                    "{} `{name}`",
+                    message.split('`').next().unwrap_or_default().trim()
+                ),
             },
             help: Some(did_you_mean(name, expected)),
         },

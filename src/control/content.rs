@@ -13,7 +13,7 @@ const LARGEST: u64 = 256 << 20;
 
 /// What one read of a path found. Wiped when dropped: it may be a secret.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Content {
+pub(super) enum Content {
     /// A regular file's bytes.
     Bytes(Arc<Zeroizing<Vec<u8>>>),
     /// Nothing is there.
@@ -29,7 +29,7 @@ pub(super) struct Digest([u8; 32]);
 impl Content {
     /// Reads `path` as it is now.
     #[must_use]
-    pub fn read(path: &Path) -> Self {
+    pub(super) fn read(path: &Path) -> Self {
         match read(path) {
             Ok(bytes) => Self::Bytes(Arc::new(bytes)),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Self::Missing,

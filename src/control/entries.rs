@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
-/// As many links as Linux follows (path_resolution(7)).
+/// As many links as Linux follows (`path_resolution(7)`).
 const LINKS: usize = 40;
 
 /// The entries whose change can change what `path` reads, each as a path whose parent is free of

@@ -208,7 +208,7 @@ impl Files {
             .followed
             .values()
             .flat_map(|followed| followed.entries.iter().cloned());
-        self.watch.follow(entries.collect());
+        self.watch.follow(&entries.collect());
     }
 }
 

@@ -105,10 +105,7 @@ fn bytes<'a>(path: &Path, content: Option<&'a Content>) -> Result<&'a [u8], Stri
 /// Where a relative path was looked for, since that is the usual surprise.
 pub(super) fn explain(diagnostic: Diagnostic, kind: &ReferenceKind) -> Diagnostic {
     let missing = |path: &&Path| path.is_relative() && !path.exists();
-    match (
-        paths(kind).iter().any(|path| missing(path)),
-        std::env::current_dir(),
-    ) {
+    match (paths(kind).iter().any(missing), std::env::current_dir()) {
         (true, Ok(dir)) => diagnostic.with_help(format!(
             "relative paths are relative to the working directory, {}",
             dir.display()

@@ -69,11 +69,10 @@ impl Settling {
             (Touch::Partial, _) => Phase::Open {
                 until: now + PATIENCE,
             },
-            // What an open writer still does to a removed file no longer concerns this name.
-            (Touch::Gone, _) => reading(CALM),
             // A `chmod` says nothing about a write that is still going on.
             (Touch::Unknown, open @ Phase::Open { .. }) => open,
-            (Touch::Unknown, _) => reading(CALM),
+            // What an open writer still does to a removed file no longer concerns this name.
+            (Touch::Gone | Touch::Unknown, _) => reading(CALM),
         };
     }
 

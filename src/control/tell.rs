@@ -43,17 +43,9 @@ impl Controller {
     }
 
     /// Says that something new is in force.
-    pub(super) fn tell_reloaded(&mut self, loaded: &[Outcome], config: bool, began: Instant) {
-        let units = loaded.iter().filter(|outcome| outcome.fault.is_none());
-        let mut changed: Vec<String> = units.map(|outcome| outcome.unit.clone()).collect();
-        for unit in &changed {
+    pub(super) fn tell_reloaded(&self, changed: &[String], began: Instant) {
+        for unit in changed {
             self.metrics.reload_succeeded(unit);
-        }
-        if config {
-            changed.insert(0, self.source.name());
-        }
-        if self.candidate.is_none() && !self.unpublished {
-            self.complaint.clear();
         }
         let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(
@@ -63,6 +55,16 @@ impl Controller {
             "reloaded"
         );
         self.show_published();
+    }
+
+    /// Says what looks doubtful, unless that was just said.
+    pub(super) fn tell_warnings(&mut self, warnings: Vec<String>) {
+        if self.warnings != warnings {
+            for warning in &warnings {
+                tracing::warn!("{warning}");
+            }
+            self.warnings = warnings;
+        }
     }
 
     /// Brings metrics and the log in step with what is in force.

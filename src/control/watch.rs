@@ -59,7 +59,7 @@ impl Watch {
 
     /// Watches the parents of exactly these entries from now on. Cheap when nothing changed, and
     /// to be repeated when something did: a directory may be another than it was.
-    pub(super) fn follow(&mut self, entries: BTreeSet<PathBuf>) {
+    pub(super) fn follow(&mut self, entries: &BTreeSet<PathBuf>) {
         let parents = entries
             .iter()
             .filter_map(|entry| entry.parent().map(Path::to_path_buf));
@@ -209,15 +209,15 @@ fn touch(kind: EventKind) -> Option<Touch> {
         Touch::Unknown
     };
     match kind {
-        EventKind::Access(AccessKind::Close(AccessMode::Write)) => Some(Touch::Complete),
-        EventKind::Access(_) => None,
+        EventKind::Access(AccessKind::Close(AccessMode::Write))
+        | EventKind::Modify(ModifyKind::Name(RenameMode::To)) => Some(Touch::Complete),
         EventKind::Create(CreateKind::File) | EventKind::Modify(ModifyKind::Data(_)) => {
             Some(partial)
         }
-        EventKind::Modify(ModifyKind::Name(RenameMode::To)) => Some(Touch::Complete),
         EventKind::Modify(ModifyKind::Name(RenameMode::From)) | EventKind::Remove(_) => {
             Some(Touch::Gone)
         }
+        EventKind::Access(_) => None,
         // Follows a `From` and a `To` that said the same.
         EventKind::Modify(ModifyKind::Name(RenameMode::Both)) if CLOSES_ARE_REPORTED => None,
         EventKind::Create(_) | EventKind::Modify(_) | EventKind::Any | EventKind::Other => {

@@ -131,17 +131,13 @@ impl AnswerBody {
         next: Option<Result<Frame<Bytes>, hyper::Error>>,
     ) -> Option<Result<Frame<Bytes>, Truncated>> {
         let exchange = self.exchange.as_mut()?;
-        match next? {
-            Ok(frame) => {
-                exchange.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
-                Some(Ok(frame))
-            }
-            Err(_) => {
-                exchange.reason = Some("backend broke off");
-                exchange.client.worker.metrics.upstream_failed("truncated");
-                Some(Err(Truncated::Backend))
-            }
-        }
+        let Ok(frame) = next? else {
+            exchange.reason = Some("backend broke off");
+            exchange.client.worker.metrics.upstream_failed("truncated");
+            return Some(Err(Truncated::Backend));
+        };
+        exchange.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
+        Some(Ok(frame))
     }
 }
 

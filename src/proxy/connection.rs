@@ -36,7 +36,7 @@ const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
 
 /// How often a silent HTTP/2 peer is asked whether it is there, and how long it has to answer.
-const PING_INTERVAL: Duration = Duration::from_secs(60);
+const PING_INTERVAL: Duration = Duration::from_mins(1);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Streams that a client may reset before we have looked at them (rapid reset).
@@ -175,7 +175,9 @@ async fn serve_http1(
         async move {
             match purpose {
                 Purpose::Gate => handler::handle(client, request).await,
-                Purpose::Redirect { https_port } => redirect::handle(&client, request, https_port),
+                Purpose::Redirect { https_port } => {
+                    Ok(redirect::handle(&client, request, https_port))
+                }
             }
         }
     });

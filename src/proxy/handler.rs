@@ -16,6 +16,7 @@ use super::connection::Client;
 use super::cors::Crossing;
 use super::exchange::Exchange;
 use super::headers::{self, Framing, Origin};
+use super::location;
 use super::reply::Refusal;
 use super::upgrade::{self, Opened};
 use super::upstream::{Answered, Failure, assemble};
@@ -213,7 +214,7 @@ impl Asked<'_> {
             .admission()
             .map_or("", |admission| admission.authority());
         let backend = &self.snapshot.backend;
-        headers::rewrite_location(response.headers_mut(), backend, authority, origin);
+        location::make_public(response.headers_mut(), backend, origin.scheme(), authority);
         Ok(Outcome::Relayed(answered))
     }
 

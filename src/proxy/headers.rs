@@ -8,7 +8,7 @@ use http::header::{self, Entry, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, request};
 use http_body::Body;
 
-use crate::snapshot::{Backend, Snapshot};
+use crate::snapshot::Snapshot;
 
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -57,6 +57,11 @@ impl Origin {
             return direct;
         }
         direct.behind_proxies(headers, peer.ip(), snapshot)
+    }
+
+    /// The scheme by which the client came.
+    pub(super) const fn scheme(&self) -> &'static str {
+        if self.secure { "https" } else { "http" }
     }
 
     /// Walks the list from the right, as far as every hop is trusted: what stands left of the
@@ -236,46 +241,9 @@ pub(super) fn is_framed_once(headers: &HeaderMap) -> bool {
         && headers.contains_key(header::CONTENT_LENGTH))
 }
 
-/// Makes a `Location` that points at the backend's own origin, or at the public host over plain
-/// HTTP, point at the public origin. Others stay.
-pub(super) fn rewrite_location(
-    headers: &mut HeaderMap,
-    backend: &Backend,
-    authority: &str,
-    origin: &Origin,
-) {
-    let Some(location) = headers.get(header::LOCATION) else {
-        return;
-    };
-    let Ok(text) = location.to_str() else { return };
-    let Some((scheme, rest)) = text.split_once("://") else {
-        return;
-    };
-    let is_http = scheme.eq_ignore_ascii_case("http");
-    if !is_http && !scheme.eq_ignore_ascii_case("https") {
-        return;
-    }
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (host, target) = rest.split_at(end);
-    let default_port = if is_http { ":80" } else { ":443" };
-    let is = |other: &str| is_same_authority(host, other, default_port);
-    if is(&backend.authority) || (is_http && is(authority)) {
-        let scheme = if origin.secure { "https" } else { "http" };
-        if let Ok(value) = HeaderValue::try_from(format!("{scheme}://{authority}{target}")) {
-            headers.insert(header::LOCATION, value);
-        }
-    }
-}
-
-fn is_same_authority(one: &str, other: &str, default_port: &str) -> bool {
-    let bare = |text| str::strip_suffix(text, default_port).unwrap_or(text);
-    bare(one).eq_ignore_ascii_case(bare(other))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snapshot::Address;
 
     fn map(lines: &[(&'static str, &str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -343,63 +311,5 @@ mod tests {
         ] {
             assert_eq!(headers.get(name).unwrap(), value);
         }
-    }
-
-    fn relocated(location: &str, secure: bool) -> String {
-        let address = Address::Name {
-            host: "backend".to_owned(),
-            port: 1865,
-        };
-        let backend = Backend {
-            address,
-            tls: None,
-            authority: "backend:1865".to_owned(),
-        };
-        let mut headers = map(&[("location", location)]);
-        rewrite_location(&mut headers, &backend, "chat.example:8443", &origin(secure));
-        headers
-            .get("location")
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .to_owned()
-    }
-
-    #[test]
-    fn locations_of_the_backend_become_public() {
-        assert_eq!(
-            relocated("http://backend:1865/users/", true),
-            "https://chat.example:8443/users/"
-        );
-        assert_eq!(
-            relocated("http://BACKEND:1865", true),
-            "https://chat.example:8443"
-        );
-        assert_eq!(
-            relocated("http://chat.example:8443/a?b#c", true),
-            "https://chat.example:8443/a?b#c"
-        );
-        assert_eq!(
-            relocated("http://backend:1865/x", false),
-            "http://chat.example:8443/x"
-        );
-    }
-
-    #[test]
-    fn other_locations_stay() {
-        for location in [
-            "/users/",
-            "https://other.example/",
-            "http://backend:1866/",
-            "ftp://backend:1865/",
-        ] {
-            assert_eq!(relocated(location, true), location);
-        }
-    }
-
-    #[test]
-    fn a_default_port_is_the_same_as_none() {
-        assert!(is_same_authority("a.example:80", "A.example", ":80"));
-        assert!(!is_same_authority("a.example:8080", "a.example", ":80"));
     }
 }

@@ -21,7 +21,7 @@ use super::worker::Worker;
 const BACKLOG: i32 = 4096;
 
 /// A vanished peer is found after 60 s and four unanswered probes: within 120 s.
-const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
+const KEEPALIVE_AFTER: Duration = Duration::from_mins(1);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(12);
 const KEEPALIVE_PROBES: u32 = 4;
 
@@ -152,7 +152,7 @@ impl Intake {
             Source::Own(listener) => {
                 let listener = TcpListener::from_std(listener)?;
                 accept(&worker, &listener, |tcp, peer| {
-                    admit(&worker, tcp, peer, purpose)
+                    admit(&worker, tcp, peer, purpose);
                 })
                 .await;
             }

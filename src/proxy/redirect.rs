@@ -1,6 +1,5 @@
 //! The plain HTTP listener: everything goes to `https`, nothing is served.
 
-use std::convert::Infallible;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -20,7 +19,7 @@ pub(super) fn handle(
     client: &Rc<Client>,
     request: Request<Incoming>,
     https_port: u16,
-) -> Result<Response<AnswerBody>, Infallible> {
+) -> Response<AnswerBody> {
     let snapshot = client.worker.snapshot();
     let (head, _) = request.into_parts();
     let mut exchange = Exchange::begin(client, &head, snapshot.generation, Timestamp::now());
@@ -44,7 +43,7 @@ pub(super) fn handle(
     if let Some(location) = location {
         headers.insert(header::LOCATION, location);
     }
-    Ok(response)
+    response
 }
 
 /// The same resource over `https`; `None` when it isn't on one of our hosts, since a redirect

@@ -45,7 +45,7 @@ pub(super) async fn open(
             let most = snapshot.websocket.max_per_user;
             let slot = worker.counts.open(identity.user().as_str(), most);
             Some(slot.ok_or(Refusal::TooMany {
-                retry_after: Duration::from_secs(60),
+                retry_after: Duration::from_mins(1),
             })?)
         }
         None => None,

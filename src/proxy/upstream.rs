@@ -76,6 +76,10 @@ impl Failure {
 /// A worker's connections to the backend that wait for a request, the last used on top.
 #[derive(Debug)]
 pub(super) struct Pool {
+    #[expect(
+        clippy::vec_box,
+        reason = "a link is large, and goes in and out with each request"
+    )]
     idle: RefCell<Vec<Box<Link>>>,
     backend: RefCell<Rc<Backend>>,
     /// Grows when the backend changes; a connection of an older epoch doesn't come back.

@@ -35,12 +35,15 @@ const TICKS_A_SECOND: u32 = 10;
 /// Verified tokens that a worker remembers.
 const MEMO_CAPACITY: usize = 16 * 1024;
 
+/// A snapshot, counted by this worker alone: a request must not touch a count that other cores
+/// write.
+pub(super) type Held = Rc<Arc<Snapshot>>;
+
 /// One core's data plane. Not `Sync`, and without a lock.
 pub(super) struct Worker {
     reader: Reader<Snapshot>,
-    /// The snapshot in force as far as this worker has looked; counted locally, so that a request
-    /// doesn't touch a count that other cores write.
-    snapshot: RefCell<Rc<Arc<Snapshot>>>,
+    /// The snapshot in force as far as this worker has looked.
+    snapshot: RefCell<Held>,
     pub(super) pool: Pool,
     pub(super) memo: RefCell<Memo>,
     pub(super) tunnels: Sessions<Proof>,
@@ -85,7 +88,7 @@ impl Worker {
     }
 
     /// The snapshot in force: one atomic load, and another snapshot only after a publication.
-    pub(super) fn snapshot(&self) -> Rc<Arc<Snapshot>> {
+    pub(super) fn snapshot(&self) -> Held {
         let current = Rc::clone(&self.snapshot.borrow());
         if self.reader.generation() == current.generation {
             return current;

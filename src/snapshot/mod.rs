@@ -17,11 +17,12 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use ipnet::IpNet;
 use rustls::pki_types::ServerName;
 
-pub use self::live::Generation;
 use crate::auth::Gate;
-use crate::telemetry::LogFormat;
-
 pub use materials::{Material, Materials};
+
+/// The number of a published snapshot; it grows by one with each publication.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Generation(pub u64);
 
 /// Everything a worker needs to serve requests, immutable once published.
 #[derive(Debug)]
@@ -46,8 +47,9 @@ pub struct Snapshot {
     pub hsts: Option<HeaderValue>,
     /// Peers whose `X-Forwarded-*` count.
     pub trusted_proxies: Vec<IpNet>,
-    /// The form of the access log.
-    pub log_format: LogFormat,
+    /// Public host names, lower case and without port; `*.` first stands for one label. Empty:
+    /// any host. The gate checks requests; the plain HTTP redirect checks with this list.
+    pub hosts: Vec<String>,
 }
 
 impl Snapshot {
@@ -57,6 +59,21 @@ impl Snapshot {
         self.trusted_proxies
             .iter()
             .any(|net| net.contains(&peer.to_canonical()))
+    }
+
+    /// Whether `host` (without port) is one of the public names, compared without case.
+    #[must_use]
+    pub fn serves_host(&self, host: &str) -> bool {
+        self.hosts.is_empty() || self.hosts.iter().any(|name| host_matches(name, host))
+    }
+}
+
+fn host_matches(pattern: &str, host: &str) -> bool {
+    match pattern.strip_prefix("*.") {
+        Some(parent) => host
+            .split_once('.')
+            .is_some_and(|(label, rest)| !label.is_empty() && rest.eq_ignore_ascii_case(parent)),
+        None => host.eq_ignore_ascii_case(pattern),
     }
 }
 
@@ -155,17 +172,17 @@ impl Default for Limits {
             tls_handshake: Duration::from_secs(10),
             header_timeout: Duration::from_secs(10),
             body_gap: Duration::from_secs(30),
-            write_stall: Duration::from_secs(60),
+            write_stall: Duration::from_mins(1),
             keep_alive: Duration::from_secs(75),
             connect: Duration::from_secs(5),
-            first_byte: Duration::from_secs(300),
+            first_byte: Duration::from_mins(5),
             h2_streams: 100,
             connections: 10_000,
             connections_per_address: None,
             requests_per_user: None,
             failures_per_address: Some(Rate {
                 count: 20,
-                period: Duration::from_secs(60),
+                period: Duration::from_mins(1),
             }),
             drain: Duration::from_secs(30),
         }

@@ -148,16 +148,23 @@ impl Drop for AccessLog {
 fn json(out: &mut Vec<u8>, clock: &mut SecondCache, record: &Record<'_>) {
     out.extend_from_slice(b"{\"timestamp\":\"");
     clock.write(out, record.time);
-    out.extend_from_slice(b"\",\"level\":\"INFO\",\"target\":\"access\"");
-    string(out, "request_id", record.request_id.as_bytes(), VALUE_LIMIT);
-    let _ = write!(out, ",\"peer\":\"{}\"", record.peer);
-    string(out, "protocol", record.protocol.as_bytes(), VALUE_LIMIT);
-    string(out, "method", record.method.as_bytes(), VALUE_LIMIT);
-    string(out, "path", record.path.0, PATH_LIMIT);
+    out.extend_from_slice(b"\",\"level\":\"INFO\",\"target\":\"access\",\"request_id\":");
+    quoted(out, record.request_id.as_bytes(), VALUE_LIMIT);
+    out.extend_from_slice(b",\"peer\":\"");
+    address(out, record.peer);
+    out.extend_from_slice(b"\",\"protocol\":");
+    quoted(out, record.protocol.as_bytes(), VALUE_LIMIT);
+    out.extend_from_slice(b",\"method\":");
+    quoted(out, record.method.as_bytes(), VALUE_LIMIT);
+    out.extend_from_slice(b",\"path\":");
+    quoted(out, record.path.0, PATH_LIMIT);
     out.extend_from_slice(b",\"status\":");
     number(out, u64::from(record.status));
     for (name, value) in names(record) {
-        string(out, name, value.as_bytes(), VALUE_LIMIT);
+        out.extend_from_slice(b",\"");
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b"\":");
+        quoted(out, value.as_bytes(), VALUE_LIMIT);
     }
     out.extend_from_slice(b",\"duration_ms\":");
     milliseconds(out, record.duration);
@@ -218,11 +225,21 @@ fn names<'a>(record: &Record<'a>) -> impl Iterator<Item = (&'static str, &'a str
         .filter_map(|(name, value)| Some((name, value?)))
 }
 
-fn string(out: &mut Vec<u8>, name: &str, value: &[u8], limit: usize) {
-    out.extend_from_slice(b",\"");
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\":");
-    quoted(out, value, limit);
+/// As `Display`, but quicker for the common kind.
+fn address(out: &mut Vec<u8>, address: IpAddr) {
+    match address {
+        IpAddr::V4(address) => {
+            let [a, b, c, d] = address.octets();
+            number(out, u64::from(a));
+            for octet in [b, c, d] {
+                out.push(b'.');
+                number(out, u64::from(octet));
+            }
+        }
+        IpAddr::V6(address) => {
+            let _ = write!(out, "{address}");
+        }
+    }
 }
 
 fn milliseconds(out: &mut Vec<u8>, duration: Duration) {

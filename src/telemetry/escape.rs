@@ -12,7 +12,11 @@
 pub(super) fn quoted(out: &mut Vec<u8>, text: &[u8], limit: usize) {
     out.push(b'"');
     let kept = text.get(..cut(text, limit)).unwrap_or(text);
-    if kept.iter().all(|byte| is_plain(*byte)) {
+    // Without an early end the compiler looks at many bytes at a time.
+    if kept
+        .iter()
+        .fold(true, |plain, byte| plain & is_plain(*byte))
+    {
         out.extend_from_slice(kept);
     } else {
         for chunk in kept.utf8_chunks() {

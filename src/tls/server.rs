@@ -229,9 +229,9 @@ mod tests {
         let server = server_config(vec![Arc::clone(&pair)], &Tickets::new().unwrap()).unwrap();
         for version in [&TLS12, &TLS13] {
             let client = Arc::new(client(&[&pair], version));
-            let (_, served) = shake(&client, &server, "chat.example");
-            assert_eq!(served.protocol_version(), Some(version.version));
-            assert_eq!(served.alpn_protocol(), Some(&b"http/1.1"[..]));
+            let (_, accepted) = shake(&client, &server, "chat.example");
+            assert_eq!(accepted.protocol_version(), Some(version.version));
+            assert_eq!(accepted.alpn_protocol(), Some(&b"http/1.1"[..]));
         }
     }
 

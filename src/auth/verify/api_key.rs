@@ -209,7 +209,7 @@ impl Found<'_> {
     /// The identity this key stands for, given what the client says of itself.
     pub(super) fn identify(
         &self,
-        assertion: &Assertion,
+        assertion: impl FnOnce() -> Assertion,
         default_user: Option<&UserId>,
         transport: Transport,
         now: Timestamp,
@@ -222,7 +222,8 @@ impl Found<'_> {
             SpeaksFor::Bound(user) => user.clone(),
             SpeaksFor::Acting(globs) => {
                 let may_act = |user: &UserId| globs.iter().any(|glob| glob.matches(user));
-                let named = match (assertion, default_user) {
+                let assertion = assertion();
+                let named = match (&assertion, default_user) {
                     (Assertion::User(user), _) if may_act(user) => user,
                     (Assertion::User(_), _) => return Err(Denial::MayNotActAs),
                     (Assertion::Absent, Some(default)) if may_act(default) => default,

@@ -104,7 +104,7 @@ impl Verifiers {
     pub(super) fn verify(
         &self,
         credential: &Credential<'_>,
-        assertion: &Assertion,
+        assertion: impl FnOnce() -> Assertion,
         transport: Transport,
         memo: &mut Memo,
         now: Timestamp,

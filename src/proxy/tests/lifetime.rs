@@ -4,7 +4,7 @@ use super::*;
 async fn a_head_that_never_ends_is_cut_and_a_served_connection_may_rest() {
     let sidecar = Sidecar::with(|snapshot| {
         snapshot.limits.header_timeout = Duration::from_millis(200);
-        snapshot.limits.keep_alive = Duration::from_secs(60);
+        snapshot.limits.keep_alive = Duration::from_mins(1);
     })
     .await;
     let mut silent = sidecar.connect().await;

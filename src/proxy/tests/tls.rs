@@ -192,14 +192,15 @@ async fn a_truncated_answer_resets_its_stream_only() {
     let (sidecar, certificate) = sidecar(|_| {}).await;
     let mut client = connect_http2::<Empty<Bytes>>(&sidecar, &certificate).await;
     let asked = request("/").body(Empty::new()).unwrap();
-    let (response, ()) = both(client.send_request(asked), async {
+    let (response, backend) = both(client.send_request(asked), async {
         let mut backend = sidecar.accept().await;
         backend.head().await;
+        let part = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc";
+        backend.send(part).await;
         backend
-            .send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
-            .await;
     })
     .await;
+    drop(backend);
     assert!(response.into_body().collect().await.is_err());
     let again = request("/").body(Empty::new()).unwrap();
     let (response, ()) = both(client.send_request(again), async {
@@ -241,18 +242,39 @@ async fn a_client_that_never_says_hello_is_let_go() {
 }
 
 #[tokio::test]
-async fn an_idle_http2_connection_is_closed_and_a_drain_lets_its_streams_finish() {
+async fn an_idle_http2_connection_is_closed() {
     let (sidecar, certificate) = sidecar(|snapshot| {
-        snapshot.limits.keep_alive = Duration::from_millis(200);
+        snapshot.limits.keep_alive = Duration::from_millis(100);
     })
     .await;
+    let mut client = connect_http2::<Empty<Bytes>>(&sidecar, &certificate).await;
+    let unknown = Request::get("https://localhost/")
+        .body(Empty::new())
+        .unwrap();
+    assert_eq!(
+        client.send_request(unknown).await.unwrap().status(),
+        StatusCode::UNAUTHORIZED
+    );
+    let closed = async {
+        while client.ready().await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(LONG, closed).await.expect("closed for being idle");
+}
+
+#[tokio::test]
+async fn a_drain_lets_the_streams_of_a_connection_finish() {
+    let (sidecar, certificate) = sidecar(|_| {}).await;
     let mut client = connect_http2::<Empty<Bytes>>(&sidecar, &certificate).await;
     let asked = request("/").body(Empty::new()).unwrap();
     let (response, ()) = both(client.send_request(asked), async {
         let mut backend = sidecar.accept().await;
         backend.head().await;
         sidecar.drain.start();
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        while TcpStream::connect(sidecar.address).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         backend.answer("200 OK", &[], "late").await;
     })
     .await;

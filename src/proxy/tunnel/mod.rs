@@ -173,8 +173,6 @@ where
         }
         if self.up.is_blocked() || self.down.is_blocked() {
             self.session.blocked();
-        } else {
-            self.session.unblocked();
         }
         if self.up.stage == Stage::Ended && self.down.stage == Stage::Ended {
             return Poll::Ready(self.cause);
@@ -250,7 +248,7 @@ where
             return;
         }
         self.cause = Cause::BackendBroke;
-        if self.down.may_close() {
+        if self.down.at_boundary() {
             self.down
                 .hold(&frames::close_frame(BACKEND_BROKE, self.cause.as_str()));
         }

@@ -1,7 +1,5 @@
 //! [`Findings`]: what is wrong, collected while everything is looked at.
 
-use std::fmt::Display;
-
 use crate::config::Diagnostic;
 
 /// All errors and warnings so far.
@@ -9,11 +7,11 @@ use crate::config::Diagnostic;
 pub(super) struct Findings(Vec<Diagnostic>);
 
 impl Findings {
-    pub(super) fn error(&mut self, at: impl Into<String>, message: impl Display) {
+    pub(super) fn error(&mut self, at: impl Into<String>, message: impl ToString) {
         self.push(Diagnostic::error(at, message.to_string()));
     }
 
-    pub(super) fn warning(&mut self, at: impl Into<String>, message: impl Display) {
+    pub(super) fn warning(&mut self, at: impl Into<String>, message: impl ToString) {
         self.push(Diagnostic::warning(at, message.to_string()));
     }
 
@@ -28,10 +26,9 @@ impl Findings {
 
     /// What was found, when only warnings were.
     pub(super) fn into_warnings(self) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
-        if self.0.iter().any(Diagnostic::is_error) {
-            Err(self.0)
-        } else {
-            Ok(self.0)
+        match self.0.iter().any(Diagnostic::is_error) {
+            false => Ok(self.0),
+            true => Err(self.0),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Issuers of tokens: `[[issuer]]`.
 
-use std::fmt::Display;
 use std::sync::Arc;
 
 use super::findings::Findings;
@@ -63,7 +62,7 @@ impl Compiler<'_, '_> {
         format!("issuer[{}].{field}", self.index)
     }
 
-    fn error(&mut self, field: &str, message: impl Display) {
+    fn error(&mut self, field: &str, message: impl ToString) {
         self.findings.error(self.at(field), message);
     }
 
@@ -127,10 +126,10 @@ impl Compiler<'_, '_> {
         }
         let base = format!("issuer[{}].secret", self.index);
         let fetched = secrets::fetch(secret, || base.clone(), self.materials, self.findings)?;
-        self.shared_secret(&fetched)
+        self.from_secret(&fetched)
     }
 
-    fn shared_secret(&mut self, fetched: &Fetched) -> Option<Arc<KeySet>> {
+    fn from_secret(&mut self, fetched: &Fetched) -> Option<Arc<KeySet>> {
         self.weak
             .judge(&fetched.at, &fetched.secret, LEAST, self.findings);
         let keys = KeySet::from_secret(&fetched.secret);

@@ -143,10 +143,7 @@ fn assemble(
             .iter()
             .map(|network| network.0)
             .collect(),
-        log_format: match config.log.format {
-            crate::config::Format::Json => crate::telemetry::LogFormat::Json,
-            crate::config::Format::Text => crate::telemetry::LogFormat::Text,
-        },
+        hosts: entrance.names,
     })
 }
 
@@ -172,7 +169,5 @@ fn warn_of_nobody(config: &Config, findings: &mut Findings) {
     }
 }
 
-#[cfg(test)]
-mod examples;
 #[cfg(test)]
 mod tests;

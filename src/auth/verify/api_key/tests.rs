@@ -35,7 +35,7 @@ fn identify(settings: KeySettings, assertion: &Assertion) -> Result<String, Deni
     let table = table(settings);
     let found = table.find(KeyDigest::of(b"key")).unwrap();
     let default = user("user");
-    let identity = found.identify(assertion, Some(&default), Transport::Http, NOW)?;
+    let identity = found.identify(|| assertion.clone(), Some(&default), Transport::Http, NOW)?;
     Ok(identity.user().to_string())
 }
 
@@ -112,7 +112,7 @@ fn a_key_from_a_file_is_named_by_the_file_and_its_digest() {
     let table = builder.build();
     let found = table.find(digest).unwrap();
     let identity = found
-        .identify(&Assertion::Absent, None, Transport::Http, NOW)
+        .identify(|| Assertion::Absent, None, Transport::Http, NOW)
         .unwrap();
     let beginning = digest.to_string()[..8].to_owned();
     assert_eq!(

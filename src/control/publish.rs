@@ -1,0 +1,156 @@
+//! From configuration and materials to the snapshot in force.
+
+use std::time::Instant;
+
+use super::load::{Loader, Outcome};
+use super::{Controller, State};
+use crate::clock::Timestamp;
+use crate::config::{Reference, Report, Written};
+use crate::snapshot::compile::{Compiled, Context, compile};
+use crate::snapshot::{Generation, Materials};
+use crate::tls::server::Tickets;
+
+/// What can be put in force of what is written and loaded.
+struct Plan {
+    compiled: Compiled,
+    materials: Materials,
+    part: Part,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Everything,
+    /// The loaded units, under the configuration in force.
+    Units,
+    /// The written configuration, with the units in force.
+    Config,
+}
+
+impl Controller {
+    /// Puts in force as much as can be of the written configuration and the loaded units.
+    pub(super) fn publish(&mut self, outcomes: &[Outcome], began: Instant) {
+        if self.candidate().is_none() && !self.unpublished {
+            return;
+        }
+        let Some(Plan {
+            compiled,
+            materials,
+            part,
+        }) = self.plan()
+        else {
+            return;
+        };
+        let mut changed = Vec::new();
+        if part != Part::Units {
+            changed.extend(self.adopt());
+        }
+        if part != Part::Config {
+            let units = outcomes.iter().filter(|outcome| outcome.fault.is_none());
+            changed.extend(units.map(|outcome| outcome.unit.clone()));
+            self.unpublished = false;
+        }
+        let warnings = warnings(&self.good, &compiled);
+        self.publisher.publish(compiled.snapshot);
+        self.proven = materials;
+        self.follow();
+        if matches!(self.written, State::InForce) && !self.unpublished {
+            self.complaint.clear();
+        }
+        self.tell_reloaded(&changed, began);
+        self.tell_warnings(warnings);
+    }
+
+    /// When the written configuration and the loaded units do not go together, one of them alone:
+    /// so a fault in either does not delay a revocation in the other.
+    fn plan(&mut self) -> Option<Plan> {
+        let fresh = self.loader.materials();
+        match self.compile(self.candidate().unwrap_or(&self.good), &fresh) {
+            Ok(compiled) => {
+                return Some(Plan {
+                    compiled,
+                    materials: fresh,
+                    part: Part::Everything,
+                });
+            }
+            Err(report) => self.complain(&report),
+        }
+        let candidate = self.candidate().filter(|_| self.unpublished)?;
+        if let Ok(compiled) = self.compile(&self.good, &fresh) {
+            return Some(Plan {
+                compiled,
+                materials: fresh,
+                part: Part::Units,
+            });
+        }
+        let materials = self.proven.clone().or(&fresh);
+        let compiled = self.compile(candidate, &materials).ok()?;
+        Some(Plan {
+            compiled,
+            materials,
+            part: Part::Config,
+        })
+    }
+
+    fn compile(&self, written: &Written, materials: &Materials) -> Result<Compiled, Report> {
+        attempt(
+            written,
+            &self.loader,
+            materials,
+            self.publisher.next(),
+            &self.tickets,
+        )
+    }
+
+    /// Makes the candidate, if there is one, the configuration in force; says its name.
+    fn adopt(&mut self) -> Option<String> {
+        match std::mem::replace(&mut self.written, State::InForce) {
+            State::Waiting(written) => {
+                self.good = *written;
+                Some(self.source.name())
+            }
+            other => {
+                self.written = other;
+                None
+            }
+        }
+    }
+}
+
+/// Compiles a configuration; or everything that is wrong with it and what it refers to. What the
+/// loader knows of a missing file is said in its words.
+pub(super) fn attempt(
+    written: &Written,
+    loader: &Loader,
+    materials: &Materials,
+    generation: Generation,
+    tickets: &Tickets,
+) -> Result<Compiled, Report> {
+    let references: Vec<Reference> = written.config.references();
+    let missing = loader.missing(&references);
+    let context = Context {
+        generation,
+        now: Timestamp::now(),
+        tickets,
+    };
+    let (compiled, found) = match compile(&written.config, materials, &context) {
+        Ok(compiled) if missing.is_empty() && written.is_sound() => return Ok(compiled),
+        Ok(compiled) => (Some(compiled), Vec::new()),
+        Err(errors) => (None, errors.0),
+    };
+    let warnings = compiled
+        .map(|compiled| compiled.warnings)
+        .unwrap_or_default();
+    let said = |at: &str| missing.iter().any(|missing| missing.at == at);
+    let found = found
+        .into_iter()
+        .filter(|found| !said(&found.at))
+        .collect::<Vec<_>>();
+    Err(written.report(missing.into_iter().chain(found).chain(warnings)))
+}
+
+pub(super) fn warnings(written: &Written, compiled: &Compiled) -> Vec<String> {
+    written
+        .report(compiled.warnings.iter().cloned())
+        .lines()
+        .collect()
+}
