@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::{
-    ClientConfig, RootCertStore, ServerConfig,
+    ClientConfig, DEFAULT_VERSIONS, RootCertStore, ServerConfig, SupportedProtocolVersion,
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
@@ -56,13 +56,22 @@ impl Authority {
 
     /// For a client that trusts nobody else and speaks one protocol.
     pub fn client_config(&self, protocol: &str) -> Arc<ClientConfig> {
+        Arc::new(self.config(DEFAULT_VERSIONS, protocol))
+    }
+
+    /// The same in one version of TLS.
+    pub fn client_config_of(&self, version: &'static SupportedProtocolVersion, protocol: &str) -> ClientConfig {
+        self.config(&[version], protocol)
+    }
+
+    fn config(&self, versions: &[&'static SupportedProtocolVersion], protocol: &str) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(self.issuer.der().clone()).unwrap();
         let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .unwrap();
         let mut config = builder.with_root_certificates(roots).with_no_client_auth();
         config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
-        Arc::new(config)
+        config
     }
 }

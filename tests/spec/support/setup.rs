@@ -1,6 +1,6 @@
 //! The configuration of a sidecar under test, as text.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{collections::BTreeMap, fmt::Write as _, fs, os::unix::fs::symlink, path::Path};
 
 use aws_lc_rs::digest;
 
@@ -36,6 +36,7 @@ pub struct Setup {
     tables: BTreeMap<&'static str, Vec<String>>,
     blocks: Vec<(String, String)>,
     files: BTreeMap<String, String>,
+    links: Vec<(String, String)>,
     environment: Vec<(String, String)>,
     open_files: Option<u32>,
 }
@@ -52,6 +53,7 @@ impl Setup {
             tables: BTreeMap::new(),
             blocks: Vec::new(),
             files: BTreeMap::new(),
+            links: Vec::new(),
             environment: Vec::new(),
             open_files: None,
         };
@@ -131,6 +133,12 @@ impl Setup {
         self
     }
 
+    /// A symbolic link beside the configuration, to where it points.
+    pub fn link(mut self, name: &str, to: &str) -> Self {
+        self.links.push((name.to_owned(), to.to_owned()));
+        self
+    }
+
     pub fn environment(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
@@ -165,8 +173,20 @@ impl Setup {
         text
     }
 
-    pub(super) fn files(&self) -> &BTreeMap<String, String> {
-        &self.files
+    /// Writes everything into a directory.
+    pub(super) fn write_to(&self, dir: &Path) {
+        let place = |name: &str| {
+            let path = dir.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            path
+        };
+        for (name, text) in &self.files {
+            fs::write(place(name), text).unwrap();
+        }
+        for (name, to) in &self.links {
+            symlink(to, place(name)).unwrap();
+        }
+        fs::write(place("doorward.toml"), self.text()).unwrap();
     }
 
     /// Runs the binary with it, until it says that it is ready.

@@ -3,11 +3,14 @@
 use std::{
     fs,
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
 };
 
-use rustls::pki_types::ServerName;
+use rustls::{
+    ClientConfig,
+    pki_types::{CertificateDer, ServerName},
+};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{io::AsyncReadExt, io::AsyncWriteExt, net::TcpStream};
@@ -44,12 +47,9 @@ impl Sidecar {
     /// Starts it in a directory; what it says on standard error when it will not.
     async fn start_in(dir: TempDir, authority: Arc<Authority>, setup: &Setup) -> Result<Self, String> {
         let pem = authority.certify(&[HOST, "localhost", "127.0.0.1"]);
-        write(dir.path(), "server.pem", &pem.certificate);
-        write(dir.path(), "server.key", &pem.key);
-        for (name, text) in setup.files() {
-            write(dir.path(), name, text);
-        }
-        write(dir.path(), "doorward.toml", &setup.text());
+        fs::write(dir.path().join("server.pem"), pem.certificate).unwrap();
+        fs::write(dir.path().join("server.key"), pem.key).unwrap();
+        setup.write_to(dir.path());
         let mut command = setup.command();
         command.current_dir(dir.path());
         let process = Running::start(command);
@@ -93,11 +93,22 @@ impl Sidecar {
     }
 
     pub async fn try_connect(&self, protocol: &str, name: &str) -> std::io::Result<TlsStream<TcpStream>> {
+        self.connect_with(self.authority.client_config(protocol), name).await
+    }
+
+    /// The same by a client of the test's own.
+    pub async fn connect_with(&self, config: Arc<ClientConfig>, name: &str) -> std::io::Result<TlsStream<TcpStream>> {
         let stream = self.tcp().await;
         stream.set_nodelay(true).unwrap();
-        let connector = TlsConnector::from(self.authority.client_config(protocol));
+        let connector = TlsConnector::from(config);
         let name = ServerName::try_from(name.to_owned()).unwrap();
         soon("a TLS handshake", connector.connect(name, stream)).await
+    }
+
+    /// The certificate that a new connection is shown.
+    pub async fn shown_certificate(&self) -> CertificateDer<'static> {
+        let stream = self.connect("http/1.1", HOST).await;
+        stream.get_ref().1.peer_certificates().unwrap()[0].clone()
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -205,10 +216,4 @@ impl Sidecar {
         let code = self.ended().await;
         (code, self.log())
     }
-}
-
-fn write(dir: &Path, name: &str, text: &str) {
-    let path = dir.join(name);
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, text).unwrap();
 }
