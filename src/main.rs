@@ -1,6 +1,10 @@
 //! The `doorward` program: parses the command line and runs one command.
 
+use std::process::ExitCode;
+
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() {}
+fn main() -> ExitCode {
+    doorward::cli::run()
+}

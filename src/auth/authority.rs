@@ -52,6 +52,17 @@ impl Hosts {
         Self(patterns)
     }
 
+    /// One host that the list allows; none where it allows nothing.
+    #[must_use]
+    pub fn example(&self) -> Option<String> {
+        self.0.first().map(|pattern| match pattern {
+            HostPattern::Exact(host) if host.contains(':') => format!("[{host}]"),
+            HostPattern::Exact(host) => host.to_string(),
+            HostPattern::Wildcard(suffix) => format!("any{suffix}"),
+            HostPattern::Any => "localhost".to_owned(),
+        })
+    }
+
     /// Whether the list names this host itself, not merely any.
     pub(super) fn allow_by_name(&self, host: &str) -> bool {
         self.0

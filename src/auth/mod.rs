@@ -156,34 +156,39 @@ impl Gate {
         Ok((permit, transport, authority.into(), path.raw().into()))
     }
 
-    /// Judges again what a tunnel or a long response was admitted for; `None` while it may live on.
-    #[must_use]
-    pub fn review(&self, proof: &Proof, now: Timestamp) -> Option<Ending> {
-        let Ok(path) = RequestPath::parse(proof.path()) else {
-            return Some(Ending::Revoked);
-        };
-        let Ok(Some(rule)) = self.policy.rule(proof.method(), &path) else {
-            return Some(Ending::Revoked);
-        };
+    /// Judges again what a tunnel or a long response was admitted for: until when it may live on
+    /// (`None`: without end).
+    ///
+    /// # Errors
+    /// Why it must end.
+    pub fn review(&self, proof: &Proof, now: Timestamp) -> Result<Option<Timestamp>, Ending> {
+        let path = RequestPath::parse(proof.path()).map_err(|_| Ending::Revoked)?;
+        let rule = self.policy.rule(proof.method(), &path).ok().flatten();
+        let rule = rule.ok_or(Ending::Revoked)?;
         let Some(earlier) = proof.identity() else {
-            let open = rule.access == Access::Open;
-            return (!open).then_some(Ending::Revoked);
+            return if rule.access == Access::Open {
+                Ok(None)
+            } else {
+                Err(Ending::Revoked)
+            };
         };
-        let identity = match self.verifiers.renew(earlier, now) {
-            Ok(identity) => identity,
-            Err(Rejection::Expired) => return Some(Ending::Expired),
-            Err(_) => return Some(Ending::Revoked),
-        };
+        let identity = self
+            .verifiers
+            .renew(earlier, now)
+            .map_err(|rejection| match rejection {
+                Rejection::Expired => Ending::Expired,
+                _ => Ending::Revoked,
+            })?;
         if self
             .verifiers
             .transport_changed(&identity, proof.transport())
         {
-            return Some(Ending::Revoked);
+            return Err(Ending::Revoked);
         }
-        match rule.authorize(Some(&identity), &path, || earlier.clone()) {
-            Ok(_) => None,
-            Err(_) => Some(Ending::Revoked),
-        }
+        let permit = rule.authorize(Some(&identity), &path, || earlier.clone());
+        permit
+            .map(|_| identity.expires())
+            .map_err(|_| Ending::Revoked)
     }
 }
 

@@ -206,20 +206,21 @@ fn proof_of(key: &str, target: &str) -> Proof {
 #[test]
 fn an_admission_is_judged_again_by_what_holds_then() {
     let proof = proof_of("full", "/need");
-    assert_eq!(all().review(&proof, NOW), None);
-    assert_eq!(gate(&["bare"]).review(&proof, NOW), Some(Ending::Revoked));
+    assert_eq!(all().review(&proof, NOW), Ok(None));
+    assert_eq!(gate(&["bare"]).review(&proof, NOW), Err(Ending::Revoked));
     let mut closed = all();
     closed.policy = Policy::new(vec![rule("/need", Access::Deny)]);
-    assert_eq!(closed.review(&proof, NOW), Some(Ending::Revoked));
+    assert_eq!(closed.review(&proof, NOW), Err(Ending::Revoked));
     let brief = proof_of("brief", "/known");
-    assert_eq!(all().review(&brief, NOW), None);
+    let until = Some(Timestamp::from_secs(2_000));
+    assert_eq!(all().review(&brief, NOW), Ok(until));
     assert_eq!(
         all().review(&brief, Timestamp::from_secs(2_000)),
-        Some(Ending::Expired)
+        Err(Ending::Expired)
     );
     let open = decide("GET", "/open", &[]).unwrap().admission().proof();
-    assert_eq!(all().review(&open, NOW), None);
-    assert_eq!(closed.review(&open, NOW), Some(Ending::Revoked));
+    assert_eq!(all().review(&open, NOW), Ok(None));
+    assert_eq!(closed.review(&open, NOW), Err(Ending::Revoked));
 }
 
 #[test]
@@ -236,7 +237,7 @@ fn a_key_that_lost_its_transport_ends_what_it_opened() {
     };
     table.key(KeyDigest::of(b"bare"), settings).unwrap();
     changed.verifiers.keys = table.build();
-    assert_eq!(changed.review(&proof, NOW), Some(Ending::Revoked));
+    assert_eq!(changed.review(&proof, NOW), Err(Ending::Revoked));
 }
 
 #[test]

@@ -6,9 +6,12 @@ mod tour;
 use std::{
     env, io,
     net::{Ipv4Addr, TcpListener},
+    time::Duration,
 };
 
+use anyhow::Context;
 use stage::Stage;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Exit, output, runtime};
 use crate::{
@@ -40,20 +43,35 @@ pub(super) struct Demo {
 
 impl Demo {
     pub(super) fn run(&self) -> anyhow::Result<Exit> {
-        let port = free_port(self.port)?;
-        runtime()?.block_on(async {
-            let mut signals = Signals::new()?;
-            let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-            let address = listener.local_addr()?;
-            let backend = Backend::start(listener, Settings::default())?;
-            let stage = Stage::set(port, address, Timestamp::now())?;
-            let source = Source::File(stage.path("doorward.toml"));
-            let app = App::start(source, Environment::default(), LogSink::stdout()?)?;
-            output::line(&tour::tour(&stage, port, &env::current_exe()?))?;
-            app.run(&mut signals).await?;
-            drop(backend);
-            Ok(Exit::Done)
-        })
+        runtime()?.block_on(self.serve())
+    }
+
+    async fn serve(&self) -> anyhow::Result<Exit> {
+        // Before there is anything to remove, so that no signal leaves it behind.
+        let mut signals = Signals::new()?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        let port = free_port(self.port).context("looking for a port")?;
+        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let backend = Backend::start(listener, behaviour())?;
+        let stage = Stage::set(port, backend.address(), Timestamp::now())?;
+        let source = Source::File(stage.path("doorward.toml"));
+        let app = App::start(source, Environment::default(), LogSink::stdout()?)?;
+        output::line(&tour::tour(&stage, port, &env::current_exe()?))?;
+        tokio::select! {
+            ended = app.run(&mut signals) => ended?,
+            // The terminal was closed: nobody is looking any more.
+            _ = hangup.recv() => {}
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// Slow enough to watch, and without the numbers that nobody wants to see.
+fn behaviour() -> Settings {
+    Settings {
+        token_pause: Duration::from_millis(40),
+        embedding: 3,
+        ..Settings::default()
     }
 }
 

@@ -1,7 +1,7 @@
 //! `doorward explain`: the decision about one request, without sending it.
 
 use anyhow::{Context, anyhow, bail};
-use http::{HeaderName, HeaderValue, Method, Request, header, request::Parts};
+use http::{HeaderName, HeaderValue, Method, Request, header, request::Parts, uri::PathAndQuery};
 use serde::Serialize;
 
 use super::{
@@ -34,7 +34,7 @@ use crate::{
 pub(super) struct Explain {
     /// Path, and query if there is one
     #[arg(long)]
-    path: String,
+    path: PathAndQuery,
     /// Method
     #[arg(long, default_value = "GET", conflicts_with = "websocket")]
     method: Method,
@@ -122,7 +122,7 @@ impl Explain {
         let extraction = &snapshot.gate.extraction;
         let mut request = Request::builder()
             .method(&self.method)
-            .uri(&self.path)
+            .uri(self.path.as_str())
             .header(header::HOST, host);
         let carriers = if self.websocket {
             &extraction.websocket
@@ -134,7 +134,7 @@ impl Explain {
                 .header(header::CONNECTION, "Upgrade")
                 .header(header::UPGRADE, "websocket")
                 .header(header::SEC_WEBSOCKET_VERSION, "13")
-                .header(header::SEC_WEBSOCKET_KEY, "ZXhwbGFpbiBhIHJlcXVlc3Q=");
+                .header(header::SEC_WEBSOCKET_KEY, "ZXhwbGFpbiByZXF1ZXN0cw==");
         }
         let (mut head, ()) = request
             .body(())
@@ -161,13 +161,13 @@ impl Explain {
 
 /// Arguments are no place for secrets: every process of the machine may read them.
 fn refuse_secret(name: &HeaderName, carriers: &[Carrier]) -> anyhow::Result<()> {
-    let carries = |carrier: &Carrier| matches!(carrier, Carrier::Header(header) if header == name);
+    let holds = |carrier: &Carrier| matches!(carrier, Carrier::Header(header) if header == name);
     let standard = [
         header::AUTHORIZATION,
         header::PROXY_AUTHORIZATION,
         header::COOKIE,
     ];
-    if standard.contains(name) || carriers.iter().any(carries) {
+    if standard.contains(name) || carriers.iter().any(holds) {
         bail!("{name} holds a credential: use --credential-file");
     }
     Ok(())
@@ -235,9 +235,7 @@ impl Explanation {
             format!("{}: {decision}", self.request),
             format!(
                 "  rule:        {}",
-                self.rule
-                    .clone()
-                    .unwrap_or_else(|| "none matches".to_owned())
+                self.rule.clone().unwrap_or_else(|| "none".to_owned())
             ),
             format!(
                 "  carrier:     {}",

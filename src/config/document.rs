@@ -4,6 +4,7 @@
 //! section is read on its own: the fault is found by its span, recorded and taken out of the
 //! document, until the section reads.
 
+use std::fmt::Write as _;
 use std::ops::Range;
 
 use serde::de::DeserializeOwned;
@@ -262,7 +263,7 @@ impl Place {
                     path.push_str(key);
                 }
                 Step::Index(index) => {
-                    path.push_str(&format!("[{}]", index + offset));
+                    let _ = write!(path, "[{}]", index + offset);
                     offset = 0;
                 }
             }

@@ -106,13 +106,13 @@ pub(super) fn overrides(environment: &Environment) -> (Vec<Override<'_>>, Vec<Di
             // The command line's own, and what Kubernetes sets for a service of our name.
             "config" | "port" | "service_host" | "service_port" => continue,
             other if other.starts_with("port_") || other.starts_with("service_port_") => continue,
-            other => match split(other) {
-                Some((section, key)) => (Some(section), key),
-                None => {
+            other => {
+                let Some((section, key)) = split(other) else {
                     warnings.push(stray(variable, other));
                     continue;
-                }
-            },
+                };
+                (Some(section), key)
+            }
         };
         found.push(Override {
             variable,

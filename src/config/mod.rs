@@ -84,3 +84,33 @@ pub struct Config {
     /// What one client may cost.
     pub limits: Limits,
 }
+
+/// The JSON Schema of the file, for editors (`doorward schema`).
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(Config).to_value()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_describes_every_key_of_the_file() {
+        let schema = schema();
+        let definitions = schema["$defs"].as_object().unwrap().values();
+        for part in definitions.chain([&schema]) {
+            let Some(properties) = part["properties"].as_object() else {
+                continue;
+            };
+            for (name, property) in properties {
+                assert!(
+                    property["description"].is_string(),
+                    "{name} of {}",
+                    part["description"]
+                );
+            }
+        }
+        assert!(schema["properties"]["key"].is_object());
+    }
+}

@@ -113,9 +113,10 @@ where
     let report = |diagnostics| Report::new(Source::new(name, text), diagnostics);
     document::parse(text).map_err(report)?;
     let read = document::read::<T>(|| document::parse(text).unwrap_or_default());
-    match read.diagnostics.is_empty() {
-        true => Ok(read.value),
-        false => Err(report(read.diagnostics)),
+    if read.diagnostics.is_empty() {
+        Ok(read.value)
+    } else {
+        Err(report(read.diagnostics))
     }
 }
 

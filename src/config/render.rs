@@ -19,7 +19,7 @@ pub(super) fn text(source: &Source, diagnostics: &[Diagnostic]) -> String {
             Some(line) if source.variable(diagnostic).is_none() => {
                 snippet(source, diagnostic, &line)
             }
-            _ => plain(source, diagnostic),
+            _ => bare(source, diagnostic),
         };
         out.push_str(&rendered);
         out.push_str("\n\n");
@@ -60,7 +60,8 @@ fn line_of<'t>(masked: &'t str, diagnostic: &Diagnostic) -> Option<Line<'t>> {
     let before = masked.get(..span.start)?;
     let start = before.rfind('\n').map_or(0, |at| at + 1);
     let text = masked.get(start..)?.lines().next().unwrap_or_default();
-    let marked = span.start - start..(span.end.max(span.start) - start).min(text.len());
+    let in_line = |offset: usize| offset.saturating_sub(start).min(text.len());
+    let marked = in_line(span.start)..in_line(span.end.max(span.start));
     Some(Line {
         number: before.matches('\n').count() + 1,
         text,
@@ -73,20 +74,20 @@ fn snippet(source: &Source, diagnostic: &Diagnostic, line: &Line<'_>) -> String 
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let marked = AnnotationKind::Primary.span(line.marked.clone());
+    let caret = AnnotationKind::Primary.span(line.marked.clone());
     let shown = Snippet::source(line.text)
         .path(&source.name)
         .line_start(line.number);
     let mut group = level
         .primary_title(&diagnostic.message)
-        .element(shown.annotation(marked));
+        .element(shown.annotation(caret));
     if let Some(help) = &diagnostic.help {
         group = group.element(Level::HELP.message(help));
     }
     Renderer::plain().render(&[group])
 }
 
-fn plain(source: &Source, diagnostic: &Diagnostic) -> String {
+fn bare(source: &Source, diagnostic: &Diagnostic) -> String {
     let severity = match diagnostic.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",

@@ -38,12 +38,10 @@ pub(super) fn explain(message: &str, key: &str) -> Explained {
         },
         Some((name, expected)) if message.starts_with("unknown ") => Explained {
             fault: Fault::BadValue,
-            message: match message.starts_with("unknown variant") {
-                true => format!("unknown value `{name}`"),
-                false => format!(
-                    "{} `{name}`",
-                    message.split('`').next().unwrap_or_default().trim()
-                ),
+            // serde's word for it is `variant`; our own messages name the thing.
+            message: match message.split_once('`') {
+                Some((what, _)) if what != "unknown variant " => format!("{what}`{name}`"),
+                _ => format!("unknown value `{name}`"),
             },
             help: Some(did_you_mean(name, expected)),
         },

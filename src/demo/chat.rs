@@ -4,9 +4,6 @@ use serde_json::{Value, json};
 
 use crate::clock::Timestamp;
 
-/// Dimensions of the embedding that makes even a trivial `chat` about 10 kB, as on the original.
-const EMBEDDING: u32 = 512;
-
 /// One exchange: what the user said and what the backend answers.
 pub(super) struct Exchange {
     user: String,
@@ -46,8 +43,9 @@ impl Exchange {
             .map(|piece| json!({"type": "chat_token", "content": piece}).to_string())
     }
 
-    /// The `chat` object that ends the answer, with the whole story of how it came about.
-    pub(super) fn chat(&self, now: Timestamp) -> Value {
+    /// The `chat` object that ends the answer, with the whole story of how it came about and an
+    /// embedding of so many numbers.
+    pub(super) fn chat(&self, embedding: u32, now: Timestamp) -> Value {
         json!({
             "user_id": self.user,
             "when": seconds(now),
@@ -67,7 +65,7 @@ impl Exchange {
                     "input_tokens": self.text.split_whitespace().count(),
                     "started_at": seconds(now),
                     "ended_at": seconds(now),
-                    "reply": embedding(&self.text),
+                    "reply": numbers(&self.text, embedding),
                 }],
                 "agent_output": {"output": self.answer, "intermediate_steps": []},
             },
@@ -92,9 +90,9 @@ fn seconds(time: Timestamp) -> f64 {
 }
 
 /// Numbers that look like an embedding and depend on the text.
-fn embedding(text: &str) -> Vec<f64> {
+fn numbers(text: &str, count: u32) -> Vec<f64> {
     let seed = crc32fast::hash(text.as_bytes());
-    (0..EMBEDDING)
+    (0..count)
         .map(|index| f64::from(seed.wrapping_add(index)).sin())
         .collect()
 }
@@ -106,7 +104,10 @@ mod tests {
     #[test]
     fn even_a_trivial_answer_is_about_ten_kilobytes() {
         let exchange = Exchange::read("alice", &json!({"text": "hi"})).unwrap();
-        let size = exchange.chat(Timestamp::from_secs(1)).to_string().len();
+        let size = exchange
+            .chat(512, Timestamp::from_secs(1))
+            .to_string()
+            .len();
         assert!((9_000..13_000).contains(&size), "{size}");
     }
 
@@ -124,7 +125,10 @@ mod tests {
     fn a_user_id_inside_the_message_is_ignored() {
         let message = json!({"message": "hi", "user_id": "bob"});
         let exchange = Exchange::read("alice", &message).unwrap();
-        assert_eq!(exchange.chat(Timestamp::from_secs(1))["user_id"], "alice");
+        assert_eq!(
+            exchange.chat(512, Timestamp::from_secs(1))["user_id"],
+            "alice"
+        );
     }
 
     #[test]

@@ -38,7 +38,7 @@ use routes::Visit;
 use socket::Handshake;
 
 /// How the backend behaves.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// The backend's own keys, `CCAT_API_KEY` and `CCAT_API_KEY_WS`; by default neither is set,
     /// which opens every door.
@@ -46,6 +46,19 @@ pub struct Settings {
     /// Pause between two `chat_token` frames, so that a reader sees the answer stream. By default
     /// none.
     pub token_pause: Duration,
+    /// Numbers in the embedding that a `chat` object carries. The default makes even a trivial
+    /// answer about 10 kB, as on the original.
+    pub embedding: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            keys: Keys::default(),
+            token_pause: Duration::ZERO,
+            embedding: 512,
+        }
+    }
 }
 
 /// A running backend. It stops, and every connection with it, when this is dropped.

@@ -15,6 +15,11 @@ pub(super) fn ok(value: &Value) -> Response<Body> {
     json_with(StatusCode::OK, value)
 }
 
+/// 200 with text that is JSON.
+pub(super) fn json(text: String) -> Response<Body> {
+    with_body(StatusCode::OK, "application/json", text.into())
+}
+
 /// 403 for a bad credential on HTTP; never 401, no challenge.
 pub(super) fn invalid_credentials() -> Response<Body> {
     json_with(

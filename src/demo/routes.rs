@@ -117,14 +117,31 @@ impl Visit<'_> {
                 "status": "We're all mad here, dear!",
                 "version": "1.9.2",
             })),
-            Route::Message => message(&user, body).await,
-            Route::Who => reply::ok(&who::describe(head)),
+            Route::Message => self.message(&user, body).await,
+            Route::Who => reply::json(who::describe(head)),
             Route::Events => events::answer(user, head.uri.query()),
             Route::IngestUrl => self.ingest(&user, body).await,
             Route::Settings(selected) => reply::ok(&settings(selected)),
             Route::Users => reply::ok(&users()),
             Route::Collections => reply::ok(&collections()),
             Route::History => reply::ok(&json!({"history": []})),
+        }
+    }
+
+    /// `POST /message`: one question, one whole answer. No body is a greeting.
+    async fn message(&self, user: &str, body: Incoming) -> Response<Body> {
+        let message = match read_json(body).await {
+            Ok(message) => message.unwrap_or_else(|| json!({"text": "hello!"})),
+            Err(_) => return reply::invalid_body("JSON decode error"),
+        };
+        match chat::Exchange::read(user, &message) {
+            Ok(exchange) => {
+                reply::ok(&exchange.chat(self.state.settings.embedding, Timestamp::now()))
+            }
+            Err(chat::Misread::NotAnObject) => {
+                reply::invalid_body("Input should be a valid dictionary")
+            }
+            Err(chat::Misread::NoText) => reply::internal_error(),
         }
     }
 
@@ -155,21 +172,6 @@ impl Visit<'_> {
             .map(|query| format!("?{query}"))
             .unwrap_or_default();
         format!("{scheme}://{host}{path}{query}")
-    }
-}
-
-/// `POST /message`: one question, one whole answer. No body is a greeting.
-async fn message(user: &str, body: Incoming) -> Response<Body> {
-    let message = match read_json(body).await {
-        Ok(message) => message.unwrap_or_else(|| json!({"text": "hello!"})),
-        Err(_) => return reply::invalid_body("JSON decode error"),
-    };
-    match chat::Exchange::read(user, &message) {
-        Ok(exchange) => reply::ok(&exchange.chat(Timestamp::now())),
-        Err(chat::Misread::NotAnObject) => {
-            reply::invalid_body("Input should be a valid dictionary")
-        }
-        Err(chat::Misread::NoText) => reply::internal_error(),
     }
 }
 

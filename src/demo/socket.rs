@@ -138,9 +138,8 @@ impl Conversation<'_> {
                 time::sleep(self.state.settings.token_pause).await;
             }
         }
-        self.stream
-            .send(exchange.chat(Timestamp::now()).to_string().into())
-            .await
+        let chat = exchange.chat(self.state.settings.embedding, Timestamp::now());
+        self.stream.send(chat.to_string().into()).await
     }
 
     /// Closes with 1009 and reads what is still coming: a reset would overtake the close frame.

@@ -1,20 +1,22 @@
 //! `GET /who`: the request head as it reached the backend, to see what a proxy before it did.
 
 use http::request::Parts;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::authentication::latin1;
 
-/// Method, target and every header line, duplicates included; names are in lower case.
-pub(super) fn describe(head: &Parts) -> Value {
-    let headers: Vec<[String; 2]> = head
+/// A JSON object of method, target and every header line, duplicates included, one a line for
+/// people to read; names are in lower case.
+pub(super) fn describe(head: &Parts) -> String {
+    let headers: Vec<String> = head
         .headers
         .iter()
-        .map(|(name, value)| [name.as_str().to_owned(), latin1(value.as_bytes())])
+        .map(|(name, value)| json!([name.as_str(), latin1(value.as_bytes())]).to_string())
         .collect();
-    json!({
-        "method": head.method.as_str(),
-        "target": head.uri.to_string(),
-        "headers": headers,
-    })
+    format!(
+        "{{\"method\":{},\"target\":{},\"headers\":[\n  {}\n]}}\n",
+        json!(head.method.as_str()),
+        json!(head.uri.to_string()),
+        headers.join(",\n  "),
+    )
 }

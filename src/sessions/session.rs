@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use super::registry::Registry;
+use crate::auth::Ending;
 use crate::clock::Timestamp;
 
 /// Why a session of ours has to end.
@@ -20,6 +21,15 @@ pub enum EndReason {
     Idle,
     /// A peer has stopped reading.
     Stalled,
+}
+
+impl From<Ending> for EndReason {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Expired => Self::Expired,
+            Ending::Revoked => Self::Revoked,
+        }
+    }
 }
 
 impl EndReason {
@@ -123,15 +133,19 @@ impl<P> Session<P> {
         Poll::Pending
     }
 
-    /// Notes that bytes have moved, and that none wait.
+    /// Notes that bytes have moved.
     pub fn moved(&self) {
         self.entry.moved.set(true);
-        self.entry.blocked.set(false);
     }
 
-    /// Notes that bytes wait for a peer that does not take them, until some move again.
+    /// Notes that bytes wait for a peer that does not take them.
     pub fn blocked(&self) {
         self.entry.blocked.set(true);
+    }
+
+    /// Notes that no bytes wait.
+    pub fn unblocked(&self) {
+        self.entry.blocked.set(false);
     }
 }
 

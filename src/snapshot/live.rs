@@ -10,7 +10,7 @@ use std::sync::{Arc, RwLock};
 use arc_swap::ArcSwapAny;
 use tokio::sync::watch;
 
-use super::{Generation, Snapshot};
+use super::Snapshot;
 
 /// The strategy is deliberate: the default one of `arc-swap` has returned a value of *another*
 /// cell (vorner/arc-swap#210), which would be someone else's identity here. A load is rare.
@@ -20,6 +20,10 @@ struct Shared<T> {
     current: Cell<T>,
     generation: AtomicU64,
 }
+
+/// The number of a published snapshot; it grows by one with each publication.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Generation(pub u64);
 
 /// Begins with a first snapshot, made for [`FIRST`].
 #[must_use]
@@ -188,7 +192,7 @@ mod tests {
     async fn a_reader_outlives_its_publisher() {
         let (publisher, mut reader) = live(1);
         drop(publisher);
-        let wait = tokio::time::timeout(std::time::Duration::from_mins(1), reader.changed());
+        let wait = tokio::time::timeout(std::time::Duration::from_secs(60), reader.changed());
         assert!(wait.await.is_err());
         assert_eq!(*reader.load(), 1);
     }

@@ -17,12 +17,11 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use ipnet::IpNet;
 use rustls::pki_types::ServerName;
 
+pub use self::live::Generation;
 use crate::auth::Gate;
-pub use materials::{Material, Materials};
+use crate::telemetry::LogFormat;
 
-/// The number of a published snapshot; it grows by one with each publication.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Generation(pub u64);
+pub use materials::{Material, Materials};
 
 /// Everything a worker needs to serve requests, immutable once published.
 #[derive(Debug)]
@@ -47,9 +46,8 @@ pub struct Snapshot {
     pub hsts: Option<HeaderValue>,
     /// Peers whose `X-Forwarded-*` count.
     pub trusted_proxies: Vec<IpNet>,
-    /// Public host names, lower case and without port; `*.` first stands for one label. Empty:
-    /// any host. The gate checks requests; the plain HTTP redirect checks with this list.
-    pub hosts: Vec<String>,
+    /// The form of the access log.
+    pub log_format: LogFormat,
 }
 
 impl Snapshot {
@@ -59,21 +57,6 @@ impl Snapshot {
         self.trusted_proxies
             .iter()
             .any(|net| net.contains(&peer.to_canonical()))
-    }
-
-    /// Whether `host` (without port) is one of the public names, compared without case.
-    #[must_use]
-    pub fn serves_host(&self, host: &str) -> bool {
-        self.hosts.is_empty() || self.hosts.iter().any(|name| host_matches(name, host))
-    }
-}
-
-fn host_matches(pattern: &str, host: &str) -> bool {
-    match pattern.strip_prefix("*.") {
-        Some(parent) => host
-            .split_once('.')
-            .is_some_and(|(label, rest)| !label.is_empty() && rest.eq_ignore_ascii_case(parent)),
-        None => host.eq_ignore_ascii_case(pattern),
     }
 }
 

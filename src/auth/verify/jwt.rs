@@ -116,6 +116,17 @@ impl JwtVerifier {
         }
     }
 
+    /// What this issuer says of a token, for an operator who wants to know.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn inspect(&self, token: &str, now: Timestamp) -> Result<Identity, Rejection> {
+        self.check(
+            &Compact::split(token).ok_or(Rejection::MalformedToken)?,
+            now,
+        )
+    }
+
     fn check(&self, token: &Compact<'_>, now: Timestamp) -> Result<Identity, Rejection> {
         let header = Header::parse(token.header)?;
         if !self.settings.algorithms.contains(&header.algorithm) {

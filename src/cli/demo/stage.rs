@@ -1,12 +1,7 @@
 //! What the demo plays with: keys, a token, certificates and a configuration, in a private
 //! directory that is gone afterwards.
 
-use std::{
-    env, fs, io,
-    net::SocketAddr,
-    os::unix::fs::DirBuilderExt,
-    path::{Path, PathBuf},
-};
+use std::{env, fs, io, net::SocketAddr, os::unix::fs::DirBuilderExt, path::PathBuf};
 
 use anyhow::Context;
 use serde_json::Map;
@@ -67,11 +62,6 @@ impl Stage {
     /// Where a file of the demo is.
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
-    }
-
-    /// Where they all are.
-    pub(super) fn directory(&self) -> &Path {
-        &self.directory
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
@@ -173,7 +163,7 @@ fn private_directory() -> anyhow::Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::{os::unix::fs::PermissionsExt, path::Path};
 
     use super::*;
     use crate::config::{Environment, Written};
@@ -200,7 +190,7 @@ mod tests {
     #[test]
     fn only_the_owner_may_look_and_nothing_is_left_behind() {
         let stage = stage();
-        let directory = stage.directory().to_owned();
+        let directory = stage.directory.clone();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&directory), 0o700);
         for entry in fs::read_dir(&directory).unwrap() {

@@ -34,6 +34,7 @@ fn steps(stage: &Stage, port: u16, program: &Path) -> Vec<Step> {
     };
     let bearer = |credential: &str| format!("-H 'Authorization: Bearer {credential}'");
     let (alice, visitors) = (bearer(text(&stage.alice)), bearer(text(&stage.visitors)));
+    let json = "-H 'Content-Type: application/json'";
     let program = quote(&program.display().to_string());
     let connect = |path: &str| {
         format!(
@@ -74,7 +75,7 @@ fn steps(stage: &Stage, port: u16, program: &Path) -> Vec<Step> {
         Step {
             what: "A question and an answer.",
             command: curl(
-                &format!("{alice} --json '{{\"text\":\"hello\"}}'"),
+                &format!("{alice} {json} -d '{{\"text\":\"hello\"}}'"),
                 "/message",
             ),
         },
@@ -119,7 +120,7 @@ mod tests {
     #[test]
     fn every_path_that_is_printed_is_there_and_every_line_is_one_command() {
         let stage = Stage::set(8443, "127.0.0.1:1".parse().unwrap(), Timestamp::now()).unwrap();
-        let directory = stage.directory().display().to_string();
+        let directory = stage.path("").display().to_string();
         let steps = steps(&stage, 8443, Path::new("/usr/bin/doorward"));
         assert_eq!(steps.len(), 9);
         for step in steps {

@@ -131,5 +131,5 @@ pub(super) fn pair(name: &str) -> (String, String) {
 }
 
 pub(super) fn serves(name: &'static str) -> impl Fn(&Snapshot) -> bool {
-    move |snapshot| snapshot.hosts.iter().any(|host| host == name)
+    move |snapshot| snapshot.gate.hosts.allow(name)
 }

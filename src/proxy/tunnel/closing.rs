@@ -38,9 +38,9 @@ where
             timer: Box::pin(sleep(GRACE)),
             placed: false,
             answered: self.up.stage != Stage::Open,
-            backend_told: self.up.frames.close_code().is_some(),
+            backend_told: false,
         };
-        if !closing.backend_told && self.up.stage == Stage::Open && self.up.at_boundary() {
+        if self.up.stage == Stage::Open && self.up.may_close() {
             let code = self.cause.close_code().unwrap_or_default();
             if let Some(frame) = masked_close_frame(code, self.cause.as_str()) {
                 self.up.hold(&frame);
@@ -80,7 +80,7 @@ where
             if ready!(down.poll_finish_frame(cx, backend, client, scratch)).is_err() {
                 return Poll::Ready(());
             }
-            if down.frames.close_code().is_none() {
+            if down.may_close() {
                 let code = self.cause.close_code().unwrap_or_default();
                 down.hold(&close_frame(code, self.cause.as_str()));
             }

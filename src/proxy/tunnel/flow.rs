@@ -29,8 +29,8 @@ pub(super) struct Flow {
     unflushed: bool,
     /// Why there is nothing more to read; told once everything held is gone.
     stop: Option<Stop>,
-    /// Set when a message was too big: whether what was carried of it ends at a boundary.
-    refused_at_boundary: Option<bool>,
+    /// Set when a message was refused: what [`Flow::may_close`] said before it.
+    may_close_before: Option<bool>,
     pub(super) stage: Stage,
 }
 
@@ -77,7 +77,7 @@ impl Flow {
             carried: 0,
             unflushed: false,
             stop: None,
-            refused_at_boundary: None,
+            may_close_before: None,
             stage: Stage::Open,
         };
         let admitted = flow.admit(read).len();
@@ -85,15 +85,21 @@ impl Flow {
         flow
     }
 
-    /// Whether all that was let through so far ends where a frame ends.
-    pub(super) fn at_boundary(&self) -> bool {
-        self.refused_at_boundary
-            .unwrap_or_else(|| self.frames.at_boundary())
+    /// Whether a close frame of ours may follow what was let through.
+    pub(super) fn may_close(&self) -> bool {
+        let follows = self.frames.at_boundary() && self.frames.close_code().is_none();
+        self.may_close_before.unwrap_or(follows)
     }
 
     /// Whether bytes wait for the sink.
     pub(super) const fn is_blocked(&self) -> bool {
         !self.held.is_empty() || self.unflushed
+    }
+
+    /// Whether a buffer of its own exists; never while idle.
+    #[cfg(test)]
+    pub(super) const fn holds_memory(&self) -> bool {
+        self.held.capacity() > 0
     }
 
     /// Puts bytes after those that wait for the sink.
@@ -154,7 +160,7 @@ impl Flow {
         W: AsyncWrite + Unpin,
     {
         loop {
-            if self.at_boundary() {
+            if self.frames.at_boundary() {
                 return Poll::Ready(Ok(()));
             }
             ready!(self.poll_drain(cx, sink))?;
@@ -245,7 +251,7 @@ impl Flow {
             return bytes;
         };
         self.stop = Some(Stop::MessageTooBig);
-        self.refused_at_boundary = Some(self.frames.at_boundary());
+        self.may_close_before = Some(self.may_close());
         let (admitted, refused) = bytes.split_at_checked(too_big.at).unwrap_or((bytes, &[]));
         // Followed on, so that the client's close frame behind it is recognised.
         self.frames.lift_limit();

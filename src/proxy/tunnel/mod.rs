@@ -173,6 +173,8 @@ where
         }
         if self.up.is_blocked() || self.down.is_blocked() {
             self.session.blocked();
+        } else {
+            self.session.unblocked();
         }
         if self.up.stage == Stage::Ended && self.down.stage == Stage::Ended {
             return Poll::Ready(self.cause);
@@ -248,7 +250,7 @@ where
             return;
         }
         self.cause = Cause::BackendBroke;
-        if self.down.at_boundary() {
+        if self.down.may_close() {
             self.down
                 .hold(&frames::close_frame(BACKEND_BROKE, self.cause.as_str()));
         }

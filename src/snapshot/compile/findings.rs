@@ -1,5 +1,7 @@
 //! [`Findings`]: what is wrong, collected while everything is looked at.
 
+use std::fmt::Display;
+
 use crate::config::Diagnostic;
 
 /// All errors and warnings so far.
@@ -7,11 +9,11 @@ use crate::config::Diagnostic;
 pub(super) struct Findings(Vec<Diagnostic>);
 
 impl Findings {
-    pub(super) fn error(&mut self, at: impl Into<String>, message: impl ToString) {
+    pub(super) fn error(&mut self, at: impl Into<String>, message: impl Display) {
         self.push(Diagnostic::error(at, message.to_string()));
     }
 
-    pub(super) fn warning(&mut self, at: impl Into<String>, message: impl ToString) {
+    pub(super) fn warning(&mut self, at: impl Into<String>, message: impl Display) {
         self.push(Diagnostic::warning(at, message.to_string()));
     }
 
@@ -26,9 +28,10 @@ impl Findings {
 
     /// What was found, when only warnings were.
     pub(super) fn into_warnings(self) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
-        match self.0.iter().any(Diagnostic::is_error) {
-            false => Ok(self.0),
-            true => Err(self.0),
+        if self.0.iter().any(Diagnostic::is_error) {
+            Err(self.0)
+        } else {
+            Ok(self.0)
         }
     }
 }

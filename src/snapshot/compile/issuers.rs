@@ -1,5 +1,6 @@
 //! Issuers of tokens: `[[issuer]]`.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use super::findings::Findings;
@@ -62,7 +63,7 @@ impl Compiler<'_, '_> {
         format!("issuer[{}].{field}", self.index)
     }
 
-    fn error(&mut self, field: &str, message: impl ToString) {
+    fn error(&mut self, field: &str, message: impl Display) {
         self.findings.error(self.at(field), message);
     }
 
@@ -126,10 +127,10 @@ impl Compiler<'_, '_> {
         }
         let base = format!("issuer[{}].secret", self.index);
         let fetched = secrets::fetch(secret, || base.clone(), self.materials, self.findings)?;
-        self.from_secret(&fetched)
+        self.shared_secret(&fetched)
     }
 
-    fn from_secret(&mut self, fetched: &Fetched) -> Option<Arc<KeySet>> {
+    fn shared_secret(&mut self, fetched: &Fetched) -> Option<Arc<KeySet>> {
         self.weak
             .judge(&fetched.at, &fetched.secret, LEAST, self.findings);
         let keys = KeySet::from_secret(&fetched.secret);

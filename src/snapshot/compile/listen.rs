@@ -17,7 +17,7 @@ use crate::tls::certificate::Pair;
 use crate::tls::server::server_config;
 
 /// Certificates that end sooner than this are worth a warning.
-const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
+const SOON: Duration = Duration::from_hours(14 * 24);
 
 /// What clients meet first.
 pub(super) struct Entrance {

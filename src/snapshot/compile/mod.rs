@@ -143,7 +143,10 @@ fn assemble(
             .iter()
             .map(|network| network.0)
             .collect(),
-        hosts: entrance.names,
+        log_format: match config.log.format {
+            crate::config::Format::Json => crate::telemetry::LogFormat::Json,
+            crate::config::Format::Text => crate::telemetry::LogFormat::Text,
+        },
     })
 }
 
@@ -169,5 +172,7 @@ fn warn_of_nobody(config: &Config, findings: &mut Findings) {
     }
 }
 
+#[cfg(test)]
+mod examples;
 #[cfg(test)]
 mod tests;
