@@ -27,7 +27,7 @@ use crate::auth::{
 };
 use crate::runtime::drain::Drain;
 use crate::sessions::Counts;
-use crate::snapshot::live::{Publisher, live};
+use crate::snapshot::live::{FIRST, Publisher, live};
 use crate::snapshot::{
     Address, Answer, Backend, Cors, Form, Generation, Limits, Replies, Snapshot, WebSocketSettings,
 };
@@ -153,11 +153,9 @@ impl Sidecar {
     async fn with(change: impl FnOnce(&mut Snapshot)) -> Self {
         let backend = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = backend.local_addr().unwrap();
-        let (publisher, reader) = live(|generation| {
-            let mut first = snapshot(generation, address, &[KEY]);
-            change(&mut first);
-            first
-        });
+        let mut first = snapshot(FIRST, address, &[KEY]);
+        change(&mut first);
+        let (publisher, reader) = live(first);
         let (drain, draining) = Drain::new();
         let log = SharedLog::default();
         let shared = Shared {
@@ -208,8 +206,8 @@ impl Sidecar {
 
     fn publish(&mut self, keys: &[&str]) {
         let address = self.backend.local_addr().unwrap();
-        self.publisher
-            .publish(|generation| snapshot(generation, address, keys));
+        let next = snapshot(self.publisher.next(), address, keys);
+        self.publisher.publish(next);
     }
 
     /// Waits for a record in the access log that holds `text`.
