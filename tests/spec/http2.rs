@@ -99,7 +99,7 @@ async fn many_requests_share_a_connection() {
 async fn a_stream_that_is_reset_cancels_the_backends_work() {
     let backend = Backend::always(Script::events(&Feed::new())).await;
     let sidecar = sidecar(&backend).await;
-    let client = sidecar.http2().await;
+    let mut client = sidecar.http2().await;
     client.get_and_reset("/", "alice").await;
     backend.until_gone().await;
 }

@@ -68,6 +68,18 @@ impl Setup {
             .set("limits", "failures_per_address = \"off\"")
     }
 
+    /// In front of this backend by the environment alone.
+    pub fn from_environment(backend: &Backend) -> Self {
+        let mut setup = Self::before(backend);
+        setup.tables.clear();
+        setup
+            .environment("DOORWARD_BACKEND_URL", backend.url())
+            .environment("DOORWARD_LISTEN", "127.0.0.1:0")
+            .environment("DOORWARD_TLS_CERTIFICATE", "server.pem")
+            .environment("DOORWARD_TLS_KEY", "server.key")
+            .environment("DOORWARD_TELEMETRY_ADDRESS", "127.0.0.1:0")
+    }
+
     /// In front of a Cheshire Cat 1.x, with keys of the backend's own.
     pub fn cat(backend: &Backend) -> Self {
         Self::before(backend)
@@ -152,10 +164,13 @@ impl Setup {
 
     /// The command that runs it.
     pub(super) fn command(&self) -> Command {
-        let serve = ["serve", "--config", "doorward.toml"];
+        let serve: &[&str] = match self.tables.is_empty() {
+            true => &["serve"],
+            false => &["serve", "--config", "doorward.toml"],
+        };
         let mut command = match self.open_files {
-            Some(limit) => limited(limit, &serve),
-            None => doorward(&serve),
+            Some(limit) => limited(limit, serve),
+            None => doorward(serve),
         };
         command.envs(self.environment.iter().cloned());
         command
@@ -186,7 +201,14 @@ impl Setup {
         for (name, to) in &self.links {
             symlink(to, place(name)).unwrap();
         }
-        fs::write(place("doorward.toml"), self.text()).unwrap();
+        if !self.tables.is_empty() {
+            fs::write(place("doorward.toml"), self.text()).unwrap();
+        }
+    }
+
+    /// What it says when it will not start.
+    pub async fn refused(self) -> String {
+        Sidecar::refused(self).await
     }
 
     /// Runs the binary with it, until it says that it is ready.

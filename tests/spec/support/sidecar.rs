@@ -21,6 +21,7 @@ use super::{
     certificates::Pem,
     chat::Handshake,
     eventually,
+    http2::Http2,
     process::Running,
     request::Request,
     soon,
@@ -30,22 +31,28 @@ use super::{
 pub struct Sidecar {
     dir: TempDir,
     process: Running,
-    authority: Arc<Authority>,
+    authority: Authority,
     address: SocketAddr,
     telemetry: SocketAddr,
 }
 
 impl Sidecar {
     pub(super) async fn start(setup: Setup) -> Self {
-        let dir = TempDir::new().unwrap();
-        let authority = Arc::new(Authority::new());
-        fs::write(dir.path().join("ca.pem"), authority.pem()).unwrap();
-        let sidecar = Self::start_in(dir, authority, &setup).await;
+        let sidecar = Self::try_start(&setup).await;
         sidecar.unwrap_or_else(|stderr| panic!("not ready:\n{stderr}\n{}", setup.text()))
     }
 
-    /// Starts it in a directory; what it says on standard error when it will not.
-    async fn start_in(dir: TempDir, authority: Arc<Authority>, setup: &Setup) -> Result<Self, String> {
+    pub(super) async fn refused(setup: Setup) -> String {
+        match Self::try_start(&setup).await {
+            Ok(_) => panic!("it started:\n{}", setup.text()),
+            Err(stderr) => stderr,
+        }
+    }
+
+    /// Starts it; what it says on standard error when it will not.
+    async fn try_start(setup: &Setup) -> Result<Self, String> {
+        let (dir, authority) = (TempDir::new().unwrap(), Authority::new());
+        fs::write(dir.path().join("ca.pem"), authority.pem()).unwrap();
         let pem = authority.certify(&[HOST, "localhost", "127.0.0.1"]);
         fs::write(dir.path().join("server.pem"), pem.certificate).unwrap();
         fs::write(dir.path().join("server.key"), pem.key).unwrap();
@@ -111,8 +118,17 @@ impl Sidecar {
         stream.get_ref().1.peer_certificates().unwrap()[0].clone()
     }
 
+    /// A connection for many HTTP/2 requests.
+    pub async fn http2(&self) -> Http2 {
+        Http2::over(self.connect("h2", HOST).await).await
+    }
+
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    pub fn telemetry_address(&self) -> SocketAddr {
+        self.telemetry
     }
 
     pub fn authority(&self) -> &Authority {
