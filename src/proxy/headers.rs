@@ -237,8 +237,15 @@ fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
 /// Whether an answer's framing can be read in one way only: not both a length and a transfer
 /// coding (RFC 9112 §6.3).
 pub(super) fn is_framed_once(headers: &HeaderMap) -> bool {
-    !(headers.contains_key(header::TRANSFER_ENCODING)
-        && headers.contains_key(header::CONTENT_LENGTH))
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(only), None) => {
+            only.as_bytes().eq_ignore_ascii_case(b"chunked")
+                && !headers.contains_key(header::CONTENT_LENGTH)
+        }
+        (Some(_), Some(_)) => false,
+    }
 }
 
 #[cfg(test)]

@@ -96,7 +96,7 @@ async fn a_bad_configuration_changes_nothing_and_says_where() {
     let setup = Setup::before(&backend).key("alice");
     let sidecar = setup.clone().start().await;
     let good = setup.text();
-    let failing = async || sidecar.metric("doorward_reload_failing{unit=\"config\"}").await == Some(1.0);
+    let failing = async || sidecar.metric("doorward_reload_failing{unit=\"doorward.toml\"}").await == Some(1.0);
     for bad in [
         String::new(),
         format!("{good}\n[[key"),

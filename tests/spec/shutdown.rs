@@ -40,8 +40,9 @@ async fn a_request_that_still_arrives_is_answered() {
     raw.write("POST / HTTP/1.1\r\nHost: chat.example\r\nContent-Length: 4\r\n").await;
     raw.write(format!("X-API-Key: {}\r\n\r\nha", key_of("alice"))).await;
     backend.until("half of it is there", |seen| seen.first().is_some_and(|seen| seen.body == b"ha")).await;
+    let mut idle = sidecar.raw().await;
     sidecar.signal("TERM").await;
-    eventually("nothing new is taken", async || tokio::net::TcpStream::connect(sidecar.address()).await.is_err()).await;
+    idle.until_closed().await;
     raw.write("lf").await;
     let answer = raw.answer().await;
     assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));

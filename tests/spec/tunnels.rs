@@ -91,8 +91,8 @@ async fn a_longer_message_is_too_big() {
     frames.send(TEXT, &[b'x'; 1024]).await;
     frames.expect(TEXT, &[b'x'; 1024]).await;
     frames.send(0x01, &[b'x'; 1000]).await;
-    frames.send(0x80, &[b'x'; 25]).await;
     frames.expect(0x01, &[b'x'; 1000]).await;
+    frames.send(0x80, &[b'x'; 25]).await;
     assert_eq!(frames.close_code().await, 1009);
 }
 

@@ -29,6 +29,11 @@ impl Claims {
         self
     }
 
+    /// With what the Cat's own tokens permit.
+    pub fn chatting(self) -> Self {
+        self.with("permissions", json!({"CONVERSATION": ["WRITE"]}))
+    }
+
     pub fn without(mut self, claim: &str) -> Self {
         self.0.as_object_mut().unwrap().remove(claim);
         self
