@@ -24,8 +24,6 @@ pub(super) struct Entrance {
     pub(super) tls: Option<Arc<ServerConfig>>,
     pub(super) hsts: Option<HeaderValue>,
     pub(super) hosts: Hosts,
-    /// The same as text; empty for any host.
-    pub(super) names: Vec<String>,
 }
 
 /// TLS, and the hosts that are answered.
@@ -42,14 +40,12 @@ pub(super) fn compile(
         .map(|tls| pairs(tls, materials, context, findings));
     let names = hosts(config, pairs.as_deref(), findings);
     let patterns = names.iter().map(|name| HostPattern::parse(name)).collect();
-    let any = names.iter().any(|name| name == "*");
     Entrance {
         tls: pairs
             .filter(|pairs| !pairs.is_empty())
             .and_then(|pairs| findings.take("tls", server_config(pairs, context.tickets))),
         hsts: config.tls.as_ref().and_then(hsts),
         hosts: Hosts::new(patterns),
-        names: if any { Vec::new() } else { names },
     }
 }
 
