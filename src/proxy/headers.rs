@@ -270,6 +270,26 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_is_framed_by_a_length_or_by_chunks_alone() {
+        let (length, chunked) = (("content-length", "2"), ("transfer-encoding", "chunked"));
+        for lines in [
+            &[][..],
+            &[length],
+            &[chunked],
+            &[("transfer-encoding", "Chunked")],
+        ] {
+            assert!(is_framed_once(&map(lines)), "{lines:?}");
+        }
+        for lines in [
+            &[length, chunked][..],
+            &[chunked, chunked],
+            &[("transfer-encoding", "gzip, chunked")],
+        ] {
+            assert!(!is_framed_once(&map(lines)), "{lines:?}");
+        }
+    }
+
+    #[test]
     fn every_connection_line_is_walked() {
         let mut headers = map(&[
             ("connection", "close, X-One"),
