@@ -1,5 +1,7 @@
 //! From a file's text and the environment to a [`Config`], with every error.
 
+use std::collections::HashSet;
+
 use super::diagnostic::{Diagnostic, Report};
 use super::environment::{self, Environment};
 use super::source::Source;
@@ -92,14 +94,12 @@ impl Written {
     #[must_use]
     pub fn report(&self, later: impl IntoIterator<Item = Diagnostic>) -> Report {
         let mut all = self.diagnostics.clone();
-        let broken: Vec<String> = all
-            .iter()
-            .filter(|d| d.is_error())
-            .map(|d| section_of(&d.at).to_owned())
-            .collect();
+        let errors = self.diagnostics.iter().filter(|found| found.is_error());
+        let broken: HashSet<&str> = errors.map(|found| section_of(&found.at)).collect();
+        let unreadable = self.is_unreadable();
         all.extend(later.into_iter().filter(|found| {
-            let section = section_of(&found.at);
-            !broken.iter().any(|broken| broken == section) && !self.is_unreadable()
+            let consequence = broken.contains(section_of(&found.at));
+            !consequence && !unreadable
         }));
         Report::new(self.source.clone(), all)
     }
@@ -285,5 +285,72 @@ level = 'inof'
         let lines: Vec<_> = written.report(later).lines().collect();
         assert_eq!(lines.len(), 2, "{lines:?}");
         assert!(lines[1].contains(":4:1: no user"), "{lines:?}");
+    }
+
+    const EXAMPLE: &str = include_str!("../../config/doorward.toml");
+
+    /// The full example with a value of the wrong kind in the lines that are chosen, and those
+    /// lines' numbers.
+    fn broken(choose: impl Fn(usize) -> bool) -> (String, Vec<usize>) {
+        let (mut text, mut lines) = (String::new(), Vec::new());
+        for (line, number) in EXAMPLE.lines().zip(1..) {
+            match line
+                .split_once(" = ")
+                .filter(|(key, _)| !key.starts_with('#'))
+            {
+                Some((key, _)) if choose(number) => {
+                    text.push_str(&format!("{key} = [[1979-05-27]]\n"));
+                    lines.push(number);
+                }
+                _ => text.push_str(&format!("{line}\n")),
+            }
+        }
+        (text, lines)
+    }
+
+    #[test]
+    fn a_wrong_value_is_found_in_its_line_whichever_key_it_is_of() {
+        for number in 1..=EXAMPLE.lines().count() {
+            let (text, lines) = broken(|line| line == number);
+            let report = read(&text).report([]);
+            let source = Source::new("", text);
+            let starts = report
+                .diagnostics()
+                .iter()
+                .map(|d| d.span.clone().unwrap().start);
+            let found: Vec<_> = starts.map(|start| source.position(start).0).collect();
+            assert_eq!(found, lines, "{}", report.to_text());
+        }
+    }
+
+    #[test]
+    fn a_hundred_wrong_values_are_all_found_at_once() {
+        let (text, lines) = broken(|_| true);
+        let report = read(&text).report([]);
+        let source = Source::new("", text);
+        let starts = report
+            .diagnostics()
+            .iter()
+            .map(|d| d.span.clone().unwrap().start);
+        let found: Vec<_> = starts.map(|start| source.position(start).0).collect();
+        assert_eq!(found, lines, "{}", report.to_text());
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_is_read_and_reported_without_harm() {
+        for cut in (0..EXAMPLE.len()).step_by(17) {
+            let text = EXAMPLE.get(..cut).unwrap_or_default();
+            let report = read(text).report([]);
+            let counted = report.to_text().lines().last().unwrap().contains("error");
+            assert!(counted, "{cut}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_does_harm(text in "([a-z_]{1,8}|[\\[\\]{}=.,\"'#\\\\ \r\n0-9é-]|limits|key|id|listen|\"\"\"){0,60}") {
+            let report = read(&text).report([]);
+            let _ = (report.to_text(), report.to_json(), report.lines().count());
+        }
     }
 }
