@@ -34,6 +34,7 @@ def main():
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text())
     image = Image(ROOT / "Dockerfile")
     guarded(compose)
+    buildable()
     if os.geteuid() != 0:
         print("skipped: only root may change its root folder, so the image was not run")
         return
@@ -53,6 +54,19 @@ def guarded(compose):
     expect("doorward gains no privileges", "no-new-privileges:true" in sidecar["security_opt"])
     mounts = [ROOT / volume.split(":")[0] for volume in sidecar["volumes"]]
     expect("folders are mounted, not files", not any(mount.is_file() or mount.suffix for mount in mounts))
+
+
+def buildable():
+    """What .dockerignore lets into the build is all that it takes."""
+    let_in = re.findall(r"^!(.*)$", (ROOT / ".dockerignore").read_text(), re.M)
+    with tempfile.TemporaryDirectory(prefix="doorward-context-") as folder:
+        for name in let_in:
+            source, target = ROOT / name, pathlib.Path(folder) / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
+        command = ["cargo", "check", "--quiet", "--locked", "--bin", "doorward"]
+        built = subprocess.run(command, cwd=folder, env=os.environ | {"CARGO_TARGET_DIR": str(ROOT / "target")})
+        expect("the build finds all it needs in its context", built.returncode == 0)
 
 
 def serve(container, service):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Holds the documents to the repository: every link leads somewhere, every file named exists, and every command and
-option of doorward that is shown is one that it has.
+option of doorward that is shown is one that it has, and every piece of configuration is one that it takes.
 
   dev/checks/docs.py PATH-OF-DOORWARD
 """
@@ -11,8 +11,10 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROGRAM = pathlib.Path(sys.argv[1]).resolve()
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 
 
@@ -21,7 +23,7 @@ def main():
     checked, faults = 0, []
     for page in pages:
         text = page.read_text()
-        claims = [*links(page, text), *files(text), *commands(text)]
+        claims = [*links(page, text), *files(text), *commands(text), *configurations(text)]
         checked += len(claims)
         faults += [f"{page.relative_to(ROOT)}: {fault}" for claim in claims if (fault := claim())]
     for fault in faults:
@@ -85,6 +87,28 @@ def wrong_use(line, arguments):
             return f"`{line.strip()}`: `doorward {' '.join(path)}` has no {option}"
 
 
+def configurations(text):
+    """Every TOML block, as the whole configuration or as a piece of one."""
+    return [functools.partial(refused, block) for kind, block in FENCE.findall(text) if kind == "toml"]
+
+
+def refused(block):
+    block = block.replace('sha256 = "…"', f'sha256 = "{"5a" * 32}"')
+    if "[backend]" not in block:
+        block += '\n[backend]\nurl = "http://127.0.0.1:1865"\n'
+    if "[tls]" not in block:
+        block += '\n[tls]\ncertificate = "certs/server.pem"\nkey = "certs/server.key"\n'
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        subprocess.run([PROGRAM, "cert", "create"], cwd=folder, check=True, capture_output=True)
+        for name in re.findall(r'_file = "(.*?)"', block):
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text(f"{name}-0123456789abcdef0123456789abcdef")
+        (folder / "doorward.toml").write_text(block)
+        done = subprocess.run([PROGRAM, "check", "--config", "doorward.toml"], cwd=folder, capture_output=True, text=True)
+        return f"configuration that is refused:\n{done.stdout}{done.stderr}" if done.returncode else None
+
+
 @functools.cache
 def subcommands(path):
     listed = re.search(r"^Commands:\n((?:  .*\n?|\n)+)", help_of(path), re.M)
@@ -93,7 +117,7 @@ def subcommands(path):
 
 @functools.cache
 def help_of(path):
-    return subprocess.run([sys.argv[1], *path, "--help"], check=True, capture_output=True, text=True).stdout
+    return subprocess.run([PROGRAM, *path, "--help"], check=True, capture_output=True, text=True).stdout
 
 
 if __name__ == "__main__":
