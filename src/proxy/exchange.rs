@@ -105,6 +105,9 @@ impl Exchange {
     pub(super) fn becomes_websocket(&mut self) {
         self.protocol = "ws";
         self.in_flight = None;
+        // The target is a slice of the buffer that the head was read into, and would keep all of
+        // it for as long as the socket is open.
+        self.target = Uri::try_from(self.target.path()).unwrap_or_default();
     }
 
     /// Registers what was admitted, so that it ends with its credential.
