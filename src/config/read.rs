@@ -1,11 +1,12 @@
 //! From a file's text and the environment to a [`Config`], with every error.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 
 use super::diagnostic::{Diagnostic, Report};
-use super::environment::{self, Environment};
+use super::environment::{self, Environment, Override};
 use super::source::Source;
-use super::{Config, document, environment_alone};
+use super::{Config, document, environment_alone, many_keys};
 
 /// A configuration as it was written, with what was wrong in how it was written.
 ///
@@ -45,23 +46,19 @@ impl Written {
 
     fn read(mut source: Source, environment: &Environment) -> Self {
         let (overrides, mut diagnostics) = environment::overrides(environment);
-        let config = match document::parse(&source.text) {
-            Err(errors) => {
-                diagnostics.extend(errors);
-                Config::default()
+        let in_pieces = many_keys::apart(&source.text).and_then(|apart| {
+            let rest = read_text(&apart.rest, &overrides);
+            if rest.diagnostics.is_empty() {
+                apart.join(rest.value)
+            } else {
+                None
             }
-            Ok(first) => {
-                let first = std::cell::Cell::new(Some(first));
-                let read = document::read(|| {
-                    let again = || document::parse(&source.text).unwrap_or_default();
-                    let mut table = first.take().unwrap_or_else(again);
-                    environment::apply(&overrides, &mut table);
-                    table
-                });
-                diagnostics.extend(read.diagnostics);
-                read.value
-            }
-        };
+        });
+        let config = in_pieces.unwrap_or_else(|| {
+            let read = read_text(&source.text, &overrides);
+            diagnostics.extend(read.diagnostics);
+            read.value
+        });
         let variables = overrides
             .iter()
             .map(|over| (over.path(), over.variable.to_owned()));
@@ -103,6 +100,24 @@ impl Written {
         }));
         Report::new(self.source.clone(), all)
     }
+}
+
+fn read_text(text: &str, overrides: &[Override<'_>]) -> document::Read<Config> {
+    let first = match document::parse(text) {
+        Ok(table) => Cell::new(Some(table)),
+        Err(diagnostics) => {
+            return document::Read {
+                value: Config::default(),
+                diagnostics,
+            };
+        }
+    };
+    document::read(|| {
+        let again = || document::parse(text).unwrap_or_default();
+        let mut table = first.take().unwrap_or_else(again);
+        environment::apply(overrides, &mut table);
+        table
+    })
 }
 
 /// Reads a document of another kind in the same way.

@@ -11,15 +11,24 @@
     reason = "a test program: whatever fails, fails the spec"
 )]
 
+mod cli;
+mod cors;
+mod environment;
 mod framing;
+mod hot_reload;
+mod http2;
 mod http_credentials;
 mod identity;
 mod jwt;
 mod limits;
+mod logs;
 mod policy;
+mod revocation;
+mod shutdown;
 mod spoofing;
 mod streaming;
 mod support;
+mod tls;
 mod tunnels;
 mod upstream_failures;
 mod websocket_credentials;

@@ -20,14 +20,13 @@ use std::time::Duration;
 pub use backend::{Backend, Seen};
 pub use certificates::Authority;
 pub use chat::{Chat, Frames};
-pub use process::{Finished, doorward, run};
+pub use process::{doorward, run};
 pub use raw::Raw;
-pub use request::{Answer, Request};
 pub use script::{Feed, Script};
-pub use setup::{CAT_HTTP_KEY, CAT_WS_KEY, HOST, Setup, digest, key_of};
+pub use setup::{CAT_WS_KEY, HOST, Setup, digest, key_of};
 pub use sidecar::Sidecar;
 pub use tokens::{Claims, SECRET, Signer, encode, in_seconds, unsigned};
-pub use wire::{End, Head};
+pub use wire::End;
 
 /// No step of a spec takes longer, or it will never happen.
 const PATIENCE: Duration = Duration::from_secs(15);

@@ -27,7 +27,11 @@ pub fn key_of(name: &str) -> String {
 /// SHA-256 in hex, as the configuration wants it.
 pub fn digest(key: &str) -> String {
     let digest = digest::digest(&digest::SHA256, key.as_bytes());
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    digest
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// What the operator writes.
@@ -66,6 +70,18 @@ impl Setup {
             .set("telemetry", "address = \"127.0.0.1:0\"")
             // A spec may try many bad credentials; `limits` has one about the usual limit.
             .set("limits", "failures_per_address = \"off\"")
+    }
+
+    /// In front of this backend by the environment alone.
+    pub fn from_environment(backend: &Backend) -> Self {
+        let mut setup = Self::before(backend);
+        setup.tables.clear();
+        setup
+            .environment("DOORWARD_BACKEND_URL", backend.url())
+            .environment("DOORWARD_LISTEN", "127.0.0.1:0")
+            .environment("DOORWARD_TLS_CERTIFICATE", "server.pem")
+            .environment("DOORWARD_TLS_KEY", "server.key")
+            .environment("DOORWARD_TELEMETRY_ADDRESS", "127.0.0.1:0")
     }
 
     /// In front of a Cheshire Cat 1.x, with keys of the backend's own.
@@ -107,7 +123,10 @@ impl Setup {
     /// A key with settings of its own.
     pub fn key_with(self, id: &str, settings: &str) -> Self {
         let digest = digest(&key_of(id));
-        self.block(id, &format!("[[key]]\nid = {id:?}\nsha256 = {digest:?}\n{settings}\n"))
+        self.block(
+            id,
+            &format!("[[key]]\nid = {id:?}\nsha256 = {digest:?}\n{settings}\n"),
+        )
     }
 
     /// An issuer of HS256 tokens with [`SECRET`], named `local`.
@@ -118,13 +137,21 @@ impl Setup {
     /// The same with more settings.
     pub fn issuer_with(self, settings: &str) -> Self {
         let text = "[[issuer]]\nname = \"local\"\nalgorithms = [\"HS256\"]\nsecret_file = \"jwt-secret\"\n";
-        let user = if settings.contains("user =") { "" } else { "user = \"{sub}\"\n" };
-        self.file("jwt-secret", SECRET).block("issuer", &format!("{text}{user}{settings}\n"))
+        let user = if settings.contains("user =") {
+            ""
+        } else {
+            "user = \"{sub}\"\n"
+        };
+        self.file("jwt-secret", SECRET)
+            .block("issuer", &format!("{text}{user}{settings}\n"))
     }
 
     /// A rule before the profile's own.
     pub fn route(self, path: &str, settings: &str) -> Self {
-        self.block(&format!("route {path} {settings}"), &format!("[[route]]\npath = {path:?}\n{settings}\n"))
+        self.block(
+            &format!("route {path} {settings}"),
+            &format!("[[route]]\npath = {path:?}\n{settings}\n"),
+        )
     }
 
     /// A file beside the configuration.
@@ -152,10 +179,13 @@ impl Setup {
 
     /// The command that runs it.
     pub(super) fn command(&self) -> Command {
-        let serve = ["serve", "--config", "doorward.toml"];
+        let serve: &[&str] = match self.tables.is_empty() {
+            true => &["serve"],
+            false => &["serve", "--config", "doorward.toml"],
+        };
         let mut command = match self.open_files {
-            Some(limit) => limited(limit, &serve),
-            None => doorward(&serve),
+            Some(limit) => limited(limit, serve),
+            None => doorward(serve),
         };
         command.envs(self.environment.iter().cloned());
         command
@@ -186,7 +216,14 @@ impl Setup {
         for (name, to) in &self.links {
             symlink(to, place(name)).unwrap();
         }
-        fs::write(place("doorward.toml"), self.text()).unwrap();
+        if !self.tables.is_empty() {
+            fs::write(place("doorward.toml"), self.text()).unwrap();
+        }
+    }
+
+    /// What it says when it will not start.
+    pub async fn refused(self) -> String {
+        Sidecar::refused(self).await
     }
 
     /// Runs the binary with it, until it says that it is ready.
