@@ -111,7 +111,10 @@ fn authorization<'r>(
     let credential = rest.trim_matches(' ');
     let named = (scheme.eq_ignore_ascii_case("bearer") && carrier(&Carrier::Bearer))
         || (scheme.eq_ignore_ascii_case("api-key") && carrier(&Carrier::ApiKeyScheme));
-    if named && !credential.is_empty() && !credential.bytes().any(|byte| matches!(byte, b' ' | b'\t')) {
+    if named
+        && !credential.is_empty()
+        && !credential.bytes().any(|byte| matches!(byte, b' ' | b'\t'))
+    {
         found.add(Cow::Borrowed(credential))
     } else if !named && rest.is_empty() && carrier(&Carrier::BareAuthorization) {
         found.add(value)

@@ -116,7 +116,14 @@ impl Gate {
         let (rule, identity) = permit.into_parts();
         let user = identity.as_ref().map(Identity::user);
         self.rewrite.apply(user, transport, head)?;
-        Ok(Admission { transport, rule, identity, authority, method: head.method.clone(), path })
+        Ok(Admission {
+            transport,
+            rule,
+            identity,
+            authority,
+            method: head.method.clone(),
+            path,
+        })
     }
 
     /// Everything but the rewriting: the permit, how the request talks, to whom, and of what.
@@ -128,7 +135,10 @@ impl Gate {
         denied: &mut Denied,
     ) -> Result<(Permit, Transport, Box<str>, Arc<str>), Denial> {
         check_method(&head.method)?;
-        let Authority { text: authority, host } = Authority::of(head)?;
+        let Authority {
+            text: authority,
+            host,
+        } = Authority::of(head)?;
         if !self.hosts.allow(host) {
             return Err(Denial::WrongHost);
         }
@@ -145,7 +155,9 @@ impl Gate {
         }
         if let Some(credential) = self.extraction.find(head, transport)? {
             let assertion = || self.rewrite.assertion(head, &path, transport);
-            let identity = self.verifiers.verify(&credential, assertion, transport, memo, now)?;
+            let identity = self
+                .verifiers
+                .verify(&credential, assertion, transport, memo, now)?;
             denied.identity = Some(identity);
         }
         let identity = denied.identity.as_ref();

@@ -61,7 +61,9 @@ impl Protected {
         let mut buffer = [0; LONGEST];
         let name = name.as_str().as_bytes();
         let length = name.len().min(LONGEST);
-        let Some(folded) = buffer.get_mut(..length) else { return false };
+        let Some(folded) = buffer.get_mut(..length) else {
+            return false;
+        };
         for (to, from) in folded.iter_mut().zip(name) {
             *to = fold(*from);
         }
@@ -73,7 +75,9 @@ impl Protected {
         let mut gone: Vec<HeaderName> = Vec::with_capacity(8);
         gone.extend(headers.keys().filter(|name| self.holds(name)).cloned());
         let options = headers.get_all(header::CONNECTION).iter();
-        let options = options.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
+        let options = options
+            .filter_map(|line| line.to_str().ok())
+            .flat_map(|line| line.split(','));
         for option in options.map(str::trim).filter(|option| !is_usual(option)) {
             if let Ok(name) = HeaderName::try_from(option)
                 && headers.contains_key(&name)
@@ -90,7 +94,9 @@ impl Protected {
 
 /// Options that nominate no header.
 fn is_usual(option: &str) -> bool {
-    ["keep-alive", "close", "upgrade"].iter().any(|usual| usual.eq_ignore_ascii_case(option))
+    ["keep-alive", "close", "upgrade"]
+        .iter()
+        .any(|usual| usual.eq_ignore_ascii_case(option))
 }
 
 /// A handshake's own headers are end-to-end, whatever a client nominates.

@@ -11,7 +11,12 @@ async fn sidecar(backend: &Backend) -> Sidecar {
 async fn status_of(script: Script) -> u16 {
     let backend = Backend::always(script).await;
     let sidecar = sidecar(&backend).await;
-    within(Duration::from_secs(3), "an answer", sidecar.get("/").key("alice").status()).await
+    within(
+        Duration::from_secs(3),
+        "an answer",
+        sidecar.get("/").key("alice").status(),
+    )
+    .await
 }
 
 #[tokio::test]
@@ -21,7 +26,10 @@ async fn a_refused_connection_is_a_bad_gateway() {
     drop(listener);
     let sidecar = Setup::before_url(&url).key("alice").start().await;
     let answer = sidecar.get("/").key("alice").send().await;
-    assert_eq!((answer.status, answer.json()["error"].as_str()), (502, Some("bad_gateway")));
+    assert_eq!(
+        (answer.status, answer.json()["error"].as_str()),
+        (502, Some("bad_gateway"))
+    );
     assert_eq!(sidecar.websocket("/ws").key("alice").refused().await, 502);
     assert_eq!(sidecar.get("/").status().await, 401);
 }
@@ -31,7 +39,12 @@ async fn an_answer_that_is_none_is_a_bad_gateway() {
     let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "X-A: x\r\n".repeat(20_000));
     let huge = format!("HTTP/1.1 200 OK\r\nX-A: {}\r\n\r\n", "x".repeat(1 << 20));
     for answer in [
-        "garbage\r\n\r\n", "HTTP/1.1 abc OK\r\n\r\n", "HTTP/2.0 200 OK\r\n\r\n", "\0\0\0\0", &many, &huge,
+        "garbage\r\n\r\n",
+        "HTTP/1.1 abc OK\r\n\r\n",
+        "HTTP/2.0 200 OK\r\n\r\n",
+        "\0\0\0\0",
+        &many,
+        &huge,
         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok",
         "HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\nok",
     ] {
@@ -53,33 +66,56 @@ async fn an_answer_framed_in_two_ways_is_a_bad_gateway() {
 
 #[tokio::test]
 async fn a_connection_that_ends_before_the_answer_is_a_bad_gateway() {
-    for script in [Script::AnswerAndClose(vec![]), Script::AnswerAndReset(vec![]), Script::AnswerAndReset(b"HTTP/1.1 200 OK\r\nX".to_vec())] {
+    for script in [
+        Script::AnswerAndClose(vec![]),
+        Script::AnswerAndReset(vec![]),
+        Script::AnswerAndReset(b"HTTP/1.1 200 OK\r\nX".to_vec()),
+    ] {
         let backend = Backend::always(script).await;
         let sidecar = sidecar(&backend).await;
-        let answer = within(Duration::from_secs(2), "an answer", sidecar.get("/").key("alice").send()).await;
+        let answer = within(
+            Duration::from_secs(2),
+            "an answer",
+            sidecar.get("/").key("alice").send(),
+        )
+        .await;
         assert_eq!(answer.status, 502);
     }
 }
 
 #[tokio::test]
 async fn an_upgrade_that_nobody_asked_for_is_a_bad_gateway() {
-    let answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+    let answer =
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
     let backend = Backend::always(Script::answer(answer)).await;
     let sidecar = sidecar(&backend).await;
     let mut raw = sidecar.raw().await;
-    raw.write(format!("GET / HTTP/1.1\r\nHost: chat.example\r\nX-API-Key: {}\r\n\r\n", key_of("alice"))).await;
+    raw.write(format!(
+        "GET / HTTP/1.1\r\nHost: chat.example\r\nX-API-Key: {}\r\n\r\n",
+        key_of("alice")
+    ))
+    .await;
     assert!(raw.head().await.start().starts_with("HTTP/1.1 502"));
 }
 
 #[tokio::test]
 async fn a_silent_backend_is_a_gateway_timeout() {
     let backend = Backend::always(Script::Silence).await;
-    let setup = Setup::before(&backend).key("alice").set("limits", "first_byte = \"500ms\"");
+    let setup = Setup::before(&backend)
+        .key("alice")
+        .set("limits", "first_byte = \"500ms\"");
     let sidecar = setup.start().await;
-    let answer = within(Duration::from_secs(3), "an answer", sidecar.get("/").key("alice").send()).await;
+    let answer = within(
+        Duration::from_secs(3),
+        "an answer",
+        sidecar.get("/").key("alice").send(),
+    )
+    .await;
     assert_eq!(answer.status, 504);
     assert_eq!(sidecar.websocket("/ws").key("alice").refused().await, 504);
-    backend.until("it is let go", |seen| seen.iter().all(|seen| seen.gone)).await;
+    backend
+        .until("it is let go", |seen| seen.iter().all(|seen| seen.gone))
+        .await;
 }
 
 #[tokio::test]
@@ -89,7 +125,10 @@ async fn a_body_cut_by_the_backend_is_cut_for_the_client() {
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nhalf",
     ] {
-        for script in [Script::AnswerAndReset(answer.into()), Script::AnswerAndClose(answer.into())] {
+        for script in [
+            Script::AnswerAndReset(answer.into()),
+            Script::AnswerAndClose(answer.into()),
+        ] {
             let backend = Backend::always(script).await;
             let sidecar = sidecar(&backend).await;
             let cut = sidecar.get("/").key("alice").send().await;
@@ -103,7 +142,9 @@ async fn a_body_cut_by_the_backend_is_cut_for_the_client() {
 #[tokio::test]
 async fn an_early_answer_reaches_the_client_and_the_connection_is_not_used_again() {
     let play = |seen: &Seen| match seen.target() {
-        "/early" => Script::Early(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nbig".to_vec()),
+        "/early" => Script::Early(
+            b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nbig".to_vec(),
+        ),
         _ => Script::Usual,
     };
     let backend = Backend::playing(play).await;
@@ -140,7 +181,10 @@ async fn connections_are_used_again() {
 
 #[tokio::test]
 async fn a_connection_that_went_stale_costs_no_request() {
-    let backend = Backend::always(Script::AnswerAndClose(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".to_vec())).await;
+    let backend = Backend::always(Script::AnswerAndClose(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".to_vec(),
+    ))
+    .await;
     let sidecar = sidecar(&backend).await;
     for _ in 0..200 {
         assert_eq!(sidecar.get("/").key("alice").status().await, 200);
@@ -153,7 +197,15 @@ async fn a_post_is_never_sent_twice() {
     let backend = Backend::always(Script::AnswerAndReset(vec![])).await;
     let sidecar = sidecar(&backend).await;
     for _ in 0..20 {
-        assert_eq!(sidecar.request("POST", "/").key("alice").body("once").status().await, 502);
+        assert_eq!(
+            sidecar
+                .request("POST", "/")
+                .key("alice")
+                .body("once")
+                .status()
+                .await,
+            502
+        );
     }
     assert_eq!(backend.seen().len(), 20);
 }
@@ -171,7 +223,10 @@ async fn a_backend_that_comes_back_is_used_at_once() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let sidecar = Setup::before_url(&format!("http://{address}")).key("alice").start().await;
+    let sidecar = Setup::before_url(&format!("http://{address}"))
+        .key("alice")
+        .start()
+        .await;
     assert_eq!(sidecar.get("/").key("alice").status().await, 502);
     let _backend = Backend::at(address).await;
     assert_eq!(sidecar.get("/").key("alice").status().await, 200);
@@ -179,10 +234,18 @@ async fn a_backend_that_comes_back_is_used_at_once() {
 
 #[tokio::test]
 async fn another_certificate_of_the_backend_is_a_bad_gateway() {
-    let (ours, theirs) = (crate::support::Authority::new(), crate::support::Authority::new());
+    let (ours, theirs) = (
+        crate::support::Authority::new(),
+        crate::support::Authority::new(),
+    );
     let backend = Backend::over_tls(&theirs).await;
-    let setup = Setup::before(&backend).key("alice").file("backend-ca.pem", &ours.pem());
-    let sidecar = setup.set("backend", "ca_file = \"backend-ca.pem\"").start().await;
+    let setup = Setup::before(&backend)
+        .key("alice")
+        .file("backend-ca.pem", &ours.pem());
+    let sidecar = setup
+        .set("backend", "ca_file = \"backend-ca.pem\"")
+        .start()
+        .await;
     assert_eq!(sidecar.get("/").key("alice").status().await, 502);
     assert!(backend.seen().is_empty());
 }

@@ -18,8 +18,9 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::{
-    Authority, Script, soon,
+    Authority, Script,
     script::{Feed, Step},
+    soon,
     wire::{End, Framing, Head, Piece, Wire},
 };
 
@@ -52,7 +53,10 @@ impl Seen {
     /// The values of all headers that equal a name once case, `-` and `_` are folded.
     pub fn folded(&self, name: &str) -> Vec<&str> {
         let fold = |name: &str| name.to_ascii_lowercase().replace('-', "_");
-        let fields = self.head.fields().filter(|(field, _)| fold(field) == fold(name));
+        let fields = self
+            .head
+            .fields()
+            .filter(|(field, _)| fold(field) == fold(name));
         fields.map(|(_, value)| value).collect()
     }
 
@@ -100,7 +104,10 @@ impl Backend {
         Self::listening(address, |_| Script::Usual).await
     }
 
-    async fn listening(address: SocketAddr, play: impl Fn(&Seen) -> Script + Send + Sync + 'static) -> Self {
+    async fn listening(
+        address: SocketAddr,
+        play: impl Fn(&Seen) -> Script + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         Self::serve(url, Door::Tcp(listener), play)
@@ -116,19 +123,30 @@ impl Backend {
     /// Over TLS, as `localhost`, with a certificate of this authority.
     pub async fn over_tls(authority: &Authority) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        let url = format!(
+            "https://localhost:{}",
+            listener.local_addr().unwrap().port()
+        );
         let acceptor = TlsAcceptor::from(authority.server_config(&["localhost"]));
         Self::serve(url, Door::Tls(listener, acceptor), |_| Script::Usual)
     }
 
-    fn serve(url: String, door: Door, play: impl Fn(&Seen) -> Script + Send + Sync + 'static) -> Self {
+    fn serve(
+        url: String,
+        door: Door,
+        play: impl Fn(&Seen) -> Script + Send + Sync + 'static,
+    ) -> Self {
         let stage = Arc::new(Stage {
             play: Box::new(play),
             seen: watch::Sender::default(),
             connections: AtomicUsize::new(0),
         });
         let accepting = tokio::spawn(Arc::clone(&stage).open(door));
-        Self { url, stage, accepting }
+        Self {
+            url,
+            stage,
+            accepting,
+        }
     }
 
     /// For `backend.url`.
@@ -161,7 +179,10 @@ impl Backend {
 
     /// Waits until the first request's sender has gone.
     pub async fn until_gone(&self) {
-        self.until("the connection ends", |seen| seen.first().is_some_and(|seen| seen.gone)).await;
+        self.until("the connection ends", |seen| {
+            seen.first().is_some_and(|seen| seen.gone)
+        })
+        .await;
     }
 
     /// Takes no more connections.
@@ -173,7 +194,9 @@ impl Backend {
 impl Stage {
     async fn open(self: Arc<Self>, door: Door) {
         loop {
-            let Some(socket) = door.accept().await else { continue };
+            let Some(socket) = door.accept().await else {
+                continue;
+            };
             let connection = self.connections.fetch_add(1, Ordering::Relaxed);
             let stage = Arc::clone(&self);
             tokio::spawn(async move { stage.converse(Wire::new(socket), connection).await });
@@ -182,14 +205,25 @@ impl Stage {
 
     async fn converse(&self, mut wire: Wire<Box<dyn Socket>>, connection: usize) {
         while let Some(head) = wire.head().await {
-            let seen = Seen { connection, head, ..Seen::default() };
+            let seen = Seen {
+                connection,
+                head,
+                ..Seen::default()
+            };
             let script = (self.play)(&seen);
-            let mut record = Record { stage: self, index: 0 };
+            let mut record = Record {
+                stage: self,
+                index: 0,
+            };
             self.seen.send_modify(|all| {
                 record.index = all.len();
                 all.push(seen.clone());
             });
-            let exchange = Exchange { record, seen, wire: &mut wire };
+            let exchange = Exchange {
+                record,
+                seen,
+                wire: &mut wire,
+            };
             if exchange.perform(script).await == After::Leave {
                 return;
             }
@@ -206,7 +240,9 @@ struct Record<'s> {
 
 impl Record<'_> {
     fn note(&self, note: impl FnOnce(&mut Seen)) {
-        self.stage.seen.send_modify(|all| note(&mut all[self.index]));
+        self.stage
+            .seen
+            .send_modify(|all| note(&mut all[self.index]));
     }
 }
 
@@ -230,7 +266,11 @@ impl Exchange<'_> {
                 self.linger().await
             }
             Script::Feed(head, feed) => {
-                let head = if head.is_empty() { self.switching() } else { head };
+                let head = if head.is_empty() {
+                    self.switching()
+                } else {
+                    head
+                };
                 self.write(&head).await;
                 self.follow(&feed).await
             }
@@ -262,7 +302,8 @@ impl Exchange<'_> {
                 return self.echo().await;
             }
             _ => {
-                self.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
+                self.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                    .await;
                 return After::Stay;
             }
         }
@@ -272,9 +313,14 @@ impl Exchange<'_> {
 
     /// The answer to a handshake that succeeds (RFC 6455 §4.2.2).
     fn switching(&self) -> Vec<u8> {
-        let key = self.seen.head.field("sec-websocket-key").unwrap_or_default();
+        let key = self
+            .seen
+            .head
+            .field("sec-websocket-key")
+            .unwrap_or_default();
         let accept = derive_accept_key(key.as_bytes());
-        let head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
+        let head =
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
         format!("{head}Sec-WebSocket-Accept: {accept}\r\n\r\n").into_bytes()
     }
 
@@ -362,13 +408,20 @@ impl Exchange<'_> {
         };
         let length = match extended.is_empty() {
             true => usize::from(raw[1] & 0x7f),
-            false => extended.iter().fold(0, |length, &byte| length << 8 | usize::from(byte)),
+            false => extended
+                .iter()
+                .fold(0, |length, &byte| length << 8 | usize::from(byte)),
         };
         let mut reply = vec![raw[0], raw[1] & 0x7f];
         reply.extend(&extended);
         let mask = self.wire.take(4).await?;
         let payload = self.wire.take(length).await?;
-        reply.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+        reply.extend(
+            payload
+                .iter()
+                .zip(mask.iter().cycle())
+                .map(|(byte, mask)| byte ^ mask),
+        );
         for part in [extended, mask, payload] {
             raw.extend(part);
         }
@@ -390,9 +443,12 @@ impl Door {
         Some(match self {
             Self::Tcp(listener) => Box::new(listener.accept().await.ok()?.0),
             Self::Unix(listener) => Box::new(listener.accept().await.ok()?.0),
-            Self::Tls(listener, acceptor) => {
-                Box::new(acceptor.accept(listener.accept().await.ok()?.0).await.ok()?)
-            }
+            Self::Tls(listener, acceptor) => Box::new(
+                acceptor
+                    .accept(listener.accept().await.ok()?.0)
+                    .await
+                    .ok()?,
+            ),
         })
     }
 }

@@ -40,7 +40,10 @@ impl Authority {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(names).unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        Pem { certificate: certificate.pem(), key: key.serialize_pem() }
+        Pem {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+        }
     }
 
     /// For a server of the test's own.
@@ -51,7 +54,12 @@ impl Authority {
         let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap();
-        Arc::new(builder.with_no_client_auth().with_single_cert(chain, key).unwrap())
+        Arc::new(
+            builder
+                .with_no_client_auth()
+                .with_single_cert(chain, key)
+                .unwrap(),
+        )
     }
 
     /// For a client that trusts nobody else and speaks one protocol.
@@ -60,11 +68,19 @@ impl Authority {
     }
 
     /// The same in one version of TLS.
-    pub fn client_config_of(&self, version: &'static SupportedProtocolVersion, protocol: &str) -> ClientConfig {
+    pub fn client_config_of(
+        &self,
+        version: &'static SupportedProtocolVersion,
+        protocol: &str,
+    ) -> ClientConfig {
         self.config(&[version], protocol)
     }
 
-    fn config(&self, versions: &[&'static SupportedProtocolVersion], protocol: &str) -> ClientConfig {
+    fn config(
+        &self,
+        versions: &[&'static SupportedProtocolVersion],
+        protocol: &str,
+    ) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(self.issuer.der().clone()).unwrap();
         let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))

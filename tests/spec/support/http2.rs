@@ -21,7 +21,15 @@ pub(super) async fn send(request: Request<'_>) -> Answer {
     let answer = soon("an HTTP/2 answer", sender.send_request(message(request))).await;
     let answer = match answer {
         Ok(answer) => answer,
-        Err(_) => return Answer { status: 0, head: Head::default(), body: vec![], trailers: String::new(), end: End::Truncated },
+        Err(_) => {
+            return Answer {
+                status: 0,
+                head: Head::default(),
+                body: vec![],
+                trailers: String::new(),
+                end: End::Truncated,
+            };
+        }
     };
     let (head, mut body) = answer.into_parts();
     let (mut data, mut trailers, mut end) = (Vec::new(), String::new(), End::Complete);
@@ -33,8 +41,18 @@ pub(super) async fn send(request: Request<'_>) -> Answer {
         }
     }
     driving.abort();
-    let text = format!("HTTP/2 {}\r\n{}", head.status.as_u16(), fields(&head.headers, "\r\n"));
-    Answer { status: head.status.as_u16(), head: Head { text }, body: data, trailers, end }
+    let text = format!(
+        "HTTP/2 {}\r\n{}",
+        head.status.as_u16(),
+        fields(&head.headers, "\r\n")
+    );
+    Answer {
+        status: head.status.as_u16(),
+        head: Head { text },
+        body: data,
+        trailers,
+        end,
+    }
 }
 
 fn message(request: Request<'_>) -> http::Request<Full<Bytes>> {
@@ -42,7 +60,9 @@ fn message(request: Request<'_>) -> http::Request<Full<Bytes>> {
         true => request.target,
         false => format!("https://{HOST}{}", request.target),
     };
-    let mut builder = http::Request::builder().method(&*request.method).uri(target);
+    let mut builder = http::Request::builder()
+        .method(&*request.method)
+        .uri(target);
     for (name, value) in &request.headers {
         builder = builder.header(name.to_ascii_lowercase(), value);
     }

@@ -1,9 +1,6 @@
 //! A client that sends exactly the bytes it is told to.
 
-use tokio::{
-    io::AsyncWriteExt,
-    net::TcpStream,
-};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 use tokio_rustls::client::TlsStream;
 
 use super::{
@@ -19,7 +16,9 @@ pub struct Raw {
 
 impl Raw {
     pub(super) fn new(stream: TlsStream<TcpStream>) -> Self {
-        Self { wire: Wire::new(stream) }
+        Self {
+            wire: Wire::new(stream),
+        }
     }
 
     /// Writes bytes as they are. That the other side has closed shows when reading.
@@ -49,12 +48,20 @@ impl Raw {
             _ => head.framing(Framing::UntilClose),
         };
         let (body, trailers, end) = soon("the answer's body", self.wire.body(framing)).await;
-        Answer { status: status(&head), head, body, trailers, end }
+        Answer {
+            status: status(&head),
+            head,
+            body,
+            trailers,
+            end,
+        }
     }
 
     /// The next head, a 1xx too.
     pub async fn head(&mut self) -> Head {
-        soon("an answer's head", self.wire.head()).await.expect("closed without an answer")
+        soon("an answer's head", self.wire.head())
+            .await
+            .expect("closed without an answer")
     }
 
     /// The next answer, or none when the connection is closed without one.
@@ -62,12 +69,20 @@ impl Raw {
         let head = soon("an answer or the end", self.wire.head()).await?;
         let framing = head.framing(Framing::UntilClose);
         let (body, trailers, end) = soon("the answer's body", self.wire.body(framing)).await;
-        Some(Answer { status: status(&head), head, body, trailers, end })
+        Some(Answer {
+            status: status(&head),
+            head,
+            body,
+            trailers,
+            end,
+        })
     }
 
     /// Bytes that come next.
     pub async fn bytes(&mut self, count: usize) -> Vec<u8> {
-        soon("so many bytes", self.wire.take(count)).await.expect("closed before so many bytes")
+        soon("so many bytes", self.wire.take(count))
+            .await
+            .expect("closed before so many bytes")
     }
 
     /// The next chunk of a chunked body.
@@ -98,10 +113,11 @@ impl Raw {
     pub fn reset(self) {
         self.wire.stream.get_ref().0.set_zero_linger().unwrap();
     }
-
 }
 
 fn status(head: &Head) -> u16 {
     let status = head.start().split(' ').nth(1);
-    status.and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("not an answer: {head:?}"))
+    status
+        .and_then(|status| status.parse().ok())
+        .unwrap_or_else(|| panic!("not an answer: {head:?}"))
 }

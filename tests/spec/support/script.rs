@@ -61,7 +61,10 @@ pub struct Feed {
 impl Feed {
     pub fn new() -> Self {
         let (steps, next) = mpsc::unbounded_channel();
-        Self { steps, next: Arc::new(Mutex::new(next)) }
+        Self {
+            steps,
+            next: Arc::new(Mutex::new(next)),
+        }
     }
 
     fn step(&self, step: Step) {

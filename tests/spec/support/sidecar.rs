@@ -1,11 +1,6 @@
 //! The sidecar under test: the real binary in a directory of its own.
 
-use std::{
-    fs,
-    net::SocketAddr,
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{fs, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use rustls::{
     ClientConfig,
@@ -17,13 +12,8 @@ use tokio::{io::AsyncReadExt, io::AsyncWriteExt, net::TcpStream};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{
-    Authority, HOST, Raw, Setup,
-    certificates::Pem,
-    chat::Handshake,
-    eventually,
-    process::Running,
-    request::Request,
-    soon,
+    Authority, HOST, Raw, Setup, certificates::Pem, chat::Handshake, eventually, process::Running,
+    request::Request, soon,
 };
 
 /// A running sidecar; killed when it is dropped.
@@ -45,7 +35,11 @@ impl Sidecar {
     }
 
     /// Starts it in a directory; what it says on standard error when it will not.
-    async fn start_in(dir: TempDir, authority: Arc<Authority>, setup: &Setup) -> Result<Self, String> {
+    async fn start_in(
+        dir: TempDir,
+        authority: Arc<Authority>,
+        setup: &Setup,
+    ) -> Result<Self, String> {
         let pem = authority.certify(&[HOST, "localhost", "127.0.0.1"]);
         fs::write(dir.path().join("server.pem"), pem.certificate).unwrap();
         fs::write(dir.path().join("server.key"), pem.key).unwrap();
@@ -54,11 +48,23 @@ impl Sidecar {
         command.current_dir(dir.path());
         let process = Running::start(command);
         let said = async |start: &str| {
-            let line = process.stderr.line("it is ready", |line| line.starts_with(start)).await?;
+            let line = process
+                .stderr
+                .line("it is ready", |line| line.starts_with(start))
+                .await?;
             line.rsplit_once("//")?.1.parse().ok()
         };
-        match (said("ready https://").await, said("telemetry http://").await) {
-            (Some(address), Some(telemetry)) => Ok(Self { dir, process, authority, address, telemetry }),
+        match (
+            said("ready https://").await,
+            said("telemetry http://").await,
+        ) {
+            (Some(address), Some(telemetry)) => Ok(Self {
+                dir,
+                process,
+                authority,
+                address,
+                telemetry,
+            }),
             _ => Err(process.stderr.lines().join("\n")),
         }
     }
@@ -84,7 +90,9 @@ impl Sidecar {
 
     /// A connection without TLS.
     pub async fn tcp(&self) -> TcpStream {
-        soon("a connection", TcpStream::connect(self.address)).await.unwrap()
+        soon("a connection", TcpStream::connect(self.address))
+            .await
+            .unwrap()
     }
 
     /// A TLS connection for one protocol, by a client that asks for this name.
@@ -92,12 +100,21 @@ impl Sidecar {
         self.try_connect(protocol, name).await.unwrap()
     }
 
-    pub async fn try_connect(&self, protocol: &str, name: &str) -> std::io::Result<TlsStream<TcpStream>> {
-        self.connect_with(self.authority.client_config(protocol), name).await
+    pub async fn try_connect(
+        &self,
+        protocol: &str,
+        name: &str,
+    ) -> std::io::Result<TlsStream<TcpStream>> {
+        self.connect_with(self.authority.client_config(protocol), name)
+            .await
     }
 
     /// The same by a client of the test's own.
-    pub async fn connect_with(&self, config: Arc<ClientConfig>, name: &str) -> std::io::Result<TlsStream<TcpStream>> {
+    pub async fn connect_with(
+        &self,
+        config: Arc<ClientConfig>,
+        name: &str,
+    ) -> std::io::Result<TlsStream<TcpStream>> {
         let stream = self.tcp().await;
         stream.set_nodelay(true).unwrap();
         let connector = TlsConnector::from(config);
@@ -124,22 +141,28 @@ impl Sidecar {
     /// A page of the telemetry address: status line and all.
     pub async fn telemetry(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(self.telemetry).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut page = String::new();
-        soon("a telemetry page", stream.read_to_string(&mut page)).await.unwrap();
+        soon("a telemetry page", stream.read_to_string(&mut page))
+            .await
+            .unwrap();
         page
     }
 
     /// The value of one series.
     pub async fn metric(&self, series: &str) -> Option<f64> {
         let page = self.telemetry("/metrics").await;
-        page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
+        page.lines()
+            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
     }
 
     /// The number of the snapshot in force.
     pub async fn generation(&self) -> f64 {
-        self.metric("doorward_snapshot_generation").await.expect("a generation")
+        self.metric("doorward_snapshot_generation")
+            .await
+            .expect("a generation")
     }
 
     /// Everything on standard output so far.
@@ -163,7 +186,10 @@ impl Sidecar {
     /// What it has in memory, in bytes.
     pub fn resident_memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
     }
 
@@ -198,7 +224,10 @@ impl Sidecar {
     }
 
     pub async fn until_newer_than(&self, generation: f64) {
-        eventually("a newer snapshot is in force", async || self.generation().await > generation).await;
+        eventually("a newer snapshot is in force", async || {
+            self.generation().await > generation
+        })
+        .await;
     }
 
     pub async fn signal(&self, name: &str) {

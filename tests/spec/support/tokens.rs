@@ -6,10 +6,14 @@ use aws_lc_rs::{
     rand::SystemRandom,
     rsa,
     signature::{
-        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256,
+        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
+        RSA_PKCS1_SHA256,
     },
 };
-use base64::{Engine, engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD}};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use serde_json::{Value, json};
 
 /// The secret of the issuer that [`super::Setup::issuer`] writes.
@@ -103,7 +107,11 @@ impl Signer {
     }
 
     pub fn sign(&self, header: &Value, claims: &Value) -> String {
-        let message = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
+        let message = format!(
+            "{}.{}",
+            encode(header.to_string()),
+            encode(claims.to_string())
+        );
         self.sign_message(&message)
     }
 
@@ -115,7 +123,8 @@ impl Signer {
             Self::Hs256(key) => hmac::sign(key, bytes).as_ref().to_vec(),
             Self::Rs256(key) => {
                 let mut signature = vec![0; key.public_modulus_len()];
-                key.sign(&RSA_PKCS1_SHA256, &random, bytes, &mut signature).unwrap();
+                key.sign(&RSA_PKCS1_SHA256, &random, bytes, &mut signature)
+                    .unwrap();
                 signature
             }
             Self::Es256(key) => key.sign(&random, bytes).unwrap().as_ref().to_vec(),
@@ -132,5 +141,9 @@ pub fn encode(bytes: impl AsRef<[u8]>) -> String {
 
 /// A token with an empty signature.
 pub fn unsigned(header: &Value, claims: &Claims) -> String {
-    format!("{}.{}.", encode(header.to_string()), encode(claims.0.to_string()))
+    format!(
+        "{}.{}.",
+        encode(header.to_string()),
+        encode(claims.0.to_string())
+    )
 }

@@ -20,12 +20,17 @@ impl Head {
     /// The fields in their order, names as they were spelled.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         let fields = self.text.split("\r\n").skip(1);
-        fields.filter_map(|line| line.split_once(':').map(|(name, value)| (name, value.trim())))
+        fields.filter_map(|line| {
+            line.split_once(':')
+                .map(|(name, value)| (name, value.trim()))
+        })
     }
 
     /// All values of the fields with this name, in any case.
     pub fn all(&self, name: &str) -> Vec<&str> {
-        let fields = self.fields().filter(|(field, _)| field.eq_ignore_ascii_case(name));
+        let fields = self
+            .fields()
+            .filter(|(field, _)| field.eq_ignore_ascii_case(name));
         fields.map(|(_, value)| value).collect()
     }
 
@@ -110,7 +115,10 @@ pub struct Wire<S> {
 
 impl<S: AsyncRead + Unpin> Wire<S> {
     pub fn new(stream: S) -> Self {
-        Self { stream, buffer: Vec::new() }
+        Self {
+            stream,
+            buffer: Vec::new(),
+        }
     }
 
     /// Takes in more bytes; false at the end of the stream, orderly or not.
@@ -178,7 +186,11 @@ impl<S: AsyncRead + Unpin> Wire<S> {
                 let more = data.split_off(data.len().min(*left));
                 self.buffer = more;
                 *left -= data.len();
-                if data.is_empty() { Piece::Broken } else { Piece::Data(data) }
+                if data.is_empty() {
+                    Piece::Broken
+                } else {
+                    Piece::Data(data)
+                }
             }
             Framing::UntilClose => match self.some().await {
                 data if data.is_empty() => Piece::Last(String::new()),
@@ -222,7 +234,9 @@ impl<S: AsyncRead + Unpin> Wire<S> {
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
+    haystack
+        .windows(needle.len())
+        .position(|window| window == needle)
 }
 
 fn latin1(bytes: &[u8]) -> String {
@@ -231,11 +245,15 @@ fn latin1(bytes: &[u8]) -> String {
 
 #[tokio::test]
 async fn a_chunked_message_is_read_to_its_trailers() {
-    let mut wire = Wire::new(&b"HTTP/1.1 200 OK\r\nX-A: 1\r\n\r\n3;e=1\r\nabc\r\n0\r\nt: 2\r\n\r\nrest"[..]);
+    let mut wire =
+        Wire::new(&b"HTTP/1.1 200 OK\r\nX-A: 1\r\n\r\n3;e=1\r\nabc\r\n0\r\nt: 2\r\n\r\nrest"[..]);
     let head = wire.head().await.unwrap();
     assert_eq!(head.field("x-a"), Some("1"));
     let (body, trailers, end) = wire.body(Framing::Chunked).await;
-    assert_eq!((&body[..], &trailers[..], end), (&b"abc"[..], "t: 2\n", End::Complete));
+    assert_eq!(
+        (&body[..], &trailers[..], end),
+        (&b"abc"[..], "t: 2\n", End::Complete)
+    );
     assert_eq!(wire.rest().await, b"rest");
 }
 
