@@ -3,9 +3,11 @@
 use std::cell::Cell;
 use std::collections::HashSet;
 
+use toml::de::DeTable;
+
 use super::diagnostic::{Diagnostic, Report};
 use super::environment::{self, Environment, Override};
-use super::source::Source;
+use super::source::{self, Source};
 use super::{Config, document, environment_alone, many_keys};
 
 /// A configuration as it was written, with what was wrong in how it was written.
@@ -86,20 +88,33 @@ impl Written {
 
     /// Everything wrong with it: what was found while reading, and what others found since.
     ///
-    /// What others found in a section that could not be read whole is left out: it may only be a
-    /// consequence.
+    /// In a section that could not be read whole, only what others say of a setting that was read
+    /// counts; the rest may be a consequence.
     #[must_use]
     pub fn report(&self, later: impl IntoIterator<Item = Diagnostic>) -> Report {
         let mut all = self.diagnostics.clone();
-        let errors = self.diagnostics.iter().filter(|found| found.is_error());
-        let broken: HashSet<&str> = errors.map(|found| section_of(&found.at)).collect();
-        let unreadable = self.is_unreadable();
-        all.extend(later.into_iter().filter(|found| {
-            let consequence = broken.contains(section_of(&found.at));
-            !consequence && !unreadable
-        }));
+        if !self.is_unreadable() {
+            let broken = self.diagnostics.iter().filter(|found| found.is_error());
+            let broken: Vec<&str> = broken.map(|found| found.at.as_str()).collect();
+            let sections: HashSet<&str> = broken.iter().copied().map(section_of).collect();
+            let tree = if broken.is_empty() {
+                DeTable::new()
+            } else {
+                self.source.tree()
+            };
+            all.extend(later.into_iter().filter(|found| {
+                !sections.contains(section_of(&found.at))
+                    || (source::is_written(&tree, &found.at)
+                        && !broken.iter().any(|broken| overlap(broken, &found.at)))
+            }));
+        }
         Report::new(self.source.clone(), all)
     }
+}
+
+/// Whether one key path is the other, or leads to it.
+fn overlap(a: &str, b: &str) -> bool {
+    a.starts_with(b) || b.starts_with(a)
 }
 
 fn read_text(text: &str, overrides: &[Override<'_>]) -> document::Read<Config> {
@@ -295,11 +310,18 @@ level = 'inof'
 
     #[test]
     fn what_follows_from_a_broken_section_is_not_reported_besides() {
-        let written = read("[[key]]\nid = 'a'\nusr = 'x'\n[[key]]\nid = 'b'\n");
-        let later = ["key[0].user", "key[1].user"].map(|at| Diagnostic::error(at, "no user"));
-        let lines: Vec<_> = written.report(later).lines().collect();
-        assert_eq!(lines.len(), 2, "{lines:?}");
-        assert!(lines[1].contains(":4:1: no user"), "{lines:?}");
+        let text = "[[key]]\nid = 'a'\nusr = 'x'\nvalue_file = 'f'\n[[key]]\nid = 'b'\n";
+        let later = ["key[0].user", "key[0].value_file", "key[1].user"];
+        let later = later.map(|at| Diagnostic::error(at, "bad"));
+        let lines: Vec<_> = read(text).report(later).lines().collect();
+        assert_eq!(
+            lines,
+            [
+                "doorward.toml:3:1: unknown key `usr`",
+                "doorward.toml:4:14: bad",
+                "doorward.toml:5:1: bad"
+            ]
+        );
     }
 
     const EXAMPLE: &str = include_str!("../../config/doorward.toml");
