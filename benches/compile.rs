@@ -4,19 +4,25 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
+use doorward::auth::KeyDigest;
 use doorward::clock::Timestamp;
 use doorward::config::{Environment, Written};
 use doorward::snapshot::compile::{Context, compile};
 use doorward::snapshot::{Generation, Materials};
 use doorward::tls::server::Tickets;
 
+/// As in the program itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A file of this many `[[key]]` blocks, as `doorward key create` prints them.
 fn file_of(keys: u32) -> String {
     let mut text = "[backend]\nurl = \"http://127.0.0.1:1865\"\n".to_owned();
     for number in 0..keys {
+        let digest = KeyDigest::of(&number.to_be_bytes());
         let _ = write!(
             text,
-            "\n[[key]]\nid = \"key-{number}\"\nsha256 = \"{number:064x}\"\nuser = \"user-{number}\"\n\
+            "\n[[key]]\nid = \"key-{number}\"\nsha256 = \"{digest}\"\nuser = \"user-{number}\"\n\
              permissions = [\"CONVERSATION:WRITE\"]\n"
         );
     }

@@ -15,8 +15,8 @@
 //!  config, env, secrets, certificates, keys ─▶ control/{watch,load} ▶ snapshot/compile ▶ snapshot/live
 //! ```
 //!
-//! Modules in the order of their layers; a file imports only lower layers and its own folder
-//! (`tests/architecture.rs` checks it).
+//! Modules in the order of their layers; a file imports only what stands above it in this list and
+//! its own folder (`tests/architecture.rs` checks it).
 
 // L0: what everything may use.
 pub mod clock;

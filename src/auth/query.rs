@@ -17,6 +17,10 @@ pub(super) fn values<'q>(
 /// The query without any parameter whose decoded name is `name`; what is left keeps its bytes and
 /// order. `None` when nothing is left.
 pub(super) fn cut(query: &str, name: &str) -> Option<String> {
+    if values(query, name).next().is_none() {
+        // An empty query is not the same target as none.
+        return Some(query.to_owned());
+    }
     let mut rest = String::with_capacity(query.len());
     let mut separator = "";
     let mut from = 0;
@@ -72,6 +76,7 @@ mod tests {
             ("x=1&token=T&y=%20+z", Some("x=1&y=%20+z")),
             ("token=a&token=b&c", Some("c")),
             ("%74oken=a&b=2", Some("b=2")),
+            ("", Some("")),
             ("a=1;token=b&c", Some("a=1&c")),
             ("Token=a&token[]=b", Some("Token=a&token[]=b")),
             ("a=1&b=2", Some("a=1&b=2")),

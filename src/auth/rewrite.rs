@@ -180,8 +180,10 @@ impl Rewrite {
             (Some(_), None) => None,
         };
         match (self.credential(transport), kept) {
-            (UpstreamCredential::Query(ours), Some(kept)) => Query::Is(format!("{kept}&{ours}")),
-            (UpstreamCredential::Query(ours), None) => Query::Is(ours.to_string()),
+            (UpstreamCredential::Query(ours), Some(kept)) if !kept.is_empty() => {
+                Query::Is(format!("{kept}&{ours}"))
+            }
+            (UpstreamCredential::Query(ours), _) => Query::Is(ours.to_string()),
             (_, kept) if kept.as_deref() == query => Query::Unchanged,
             (_, Some(kept)) => Query::Is(kept),
             (_, None) => Query::Absent,

@@ -96,7 +96,12 @@ impl fmt::Display for Diagnostic {
 pub struct Report {
     source: Source,
     diagnostics: Vec<Diagnostic>,
+    errors: usize,
+    warnings: usize,
 }
+
+/// Nobody reads more than this, and a file may have a hundred thousand keys.
+const ENOUGH: usize = 200;
 
 impl Report {
     pub(super) fn new(source: Source, mut diagnostics: Vec<Diagnostic>) -> Self {
@@ -105,13 +110,18 @@ impl Report {
         let start = |d: &Diagnostic| d.span.as_ref().map_or(usize::MAX, |span| span.start);
         diagnostics.sort_by_key(|d| (start(d), d.severity));
         diagnostics.dedup();
+        let errors = diagnostics.iter().filter(|d| d.is_error()).count();
+        let warnings = diagnostics.len() - errors;
+        diagnostics.truncate(ENOUGH);
         Self {
             source,
             diagnostics,
+            errors,
+            warnings,
         }
     }
 
-    /// The errors and warnings, in the order of the file.
+    /// The errors and warnings in the order of the file, the first 200 of them.
     #[must_use]
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics
@@ -119,8 +129,8 @@ impl Report {
 
     /// Whether any of them is an error.
     #[must_use]
-    pub fn has_errors(&self) -> bool {
-        self.diagnostics.iter().any(Diagnostic::is_error)
+    pub const fn has_errors(&self) -> bool {
+        self.errors > 0
     }
 
     /// One line each, as in a log: `config/doorward.toml:3:7: unknown key "addres"`.
@@ -134,7 +144,8 @@ impl Report {
     /// For people: each with its source line and a caret. Values of secrets are masked.
     #[must_use]
     pub fn to_text(&self) -> String {
-        render::text(&self.source, &self.diagnostics)
+        let shown = render::text(&self.source, &self.diagnostics);
+        shown + &render::tally(self.errors, self.warnings)
     }
 
     /// For programs: `{"diagnostics": [{severity, message, path, file, line, column, help}]}`.

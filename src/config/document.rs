@@ -121,6 +121,7 @@ struct Section<'i> {
 impl<'i> Section<'i> {
     /// Takes fault after fault out, until the rest reads; nothing if nothing is left.
     fn repair<T: DeserializeOwned>(mut self, found: &mut Vec<Diagnostic>) -> Option<DeValue<'i>> {
+        let before = found.len();
         for attempt in 0..ENOUGH {
             let mut document = DeTable::new();
             document.insert(self.name.clone(), self.value.clone());
@@ -135,11 +136,15 @@ impl<'i> Section<'i> {
                 continue;
             }
             let explained = suggest::explain(error.message(), place.key());
-            found.push(Diagnostic {
-                span: (!is_foreign(&span)).then_some(span),
-                help: explained.help,
-                ..Diagnostic::error(self.path(&place, &explained.fault), explained.message)
-            });
+            let at = self.path(&place, &explained.fault);
+            // A key whose bad value was taken out is not missing.
+            if !found.iter().skip(before).any(|earlier| earlier.at == at) {
+                found.push(Diagnostic {
+                    span: (!is_foreign(&span)).then_some(span),
+                    help: explained.help,
+                    ..Diagnostic::error(at, explained.message)
+                });
+            }
             match explained.fault {
                 Fault::MissingKey(key) => place.stand_in(&mut self, key, absent(attempt)),
                 _ if place.is_inside() => place.remove(&mut self),
@@ -230,7 +235,8 @@ impl Place {
     }
 
     fn matches(&mut self, value: &Spanned<DeValue<'_>>, span: &Range<usize>) -> bool {
-        let found = value.span() == *span || self.descend(value.get_ref(), span);
+        // A list of tables has the span of its first table: the deepest match is meant.
+        let found = self.descend(value.get_ref(), span) || value.span() == *span;
         if !found {
             self.steps.pop();
         }

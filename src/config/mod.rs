@@ -15,6 +15,7 @@ mod key;
 mod key_file;
 mod limits;
 mod listen;
+mod many_keys;
 mod mask;
 mod one_or_many;
 mod read;

@@ -1,9 +1,14 @@
 //! From a file's text and the environment to a [`Config`], with every error.
 
+use std::cell::Cell;
+use std::collections::HashSet;
+
+use toml::de::DeTable;
+
 use super::diagnostic::{Diagnostic, Report};
-use super::environment::{self, Environment};
-use super::source::Source;
-use super::{Config, document, environment_alone};
+use super::environment::{self, Environment, Override};
+use super::source::{self, Source};
+use super::{Config, document, environment_alone, many_keys};
 
 /// A configuration as it was written, with what was wrong in how it was written.
 ///
@@ -43,23 +48,19 @@ impl Written {
 
     fn read(mut source: Source, environment: &Environment) -> Self {
         let (overrides, mut diagnostics) = environment::overrides(environment);
-        let config = match document::parse(&source.text) {
-            Err(errors) => {
-                diagnostics.extend(errors);
-                Config::default()
+        let in_pieces = many_keys::apart(&source.text).and_then(|apart| {
+            let rest = read_text(&apart.rest, &overrides);
+            if rest.diagnostics.is_empty() {
+                apart.join(rest.value)
+            } else {
+                None
             }
-            Ok(first) => {
-                let first = std::cell::Cell::new(Some(first));
-                let read = document::read(|| {
-                    let again = || document::parse(&source.text).unwrap_or_default();
-                    let mut table = first.take().unwrap_or_else(again);
-                    environment::apply(&overrides, &mut table);
-                    table
-                });
-                diagnostics.extend(read.diagnostics);
-                read.value
-            }
-        };
+        });
+        let config = in_pieces.unwrap_or_else(|| {
+            let read = read_text(&source.text, &overrides);
+            diagnostics.extend(read.diagnostics);
+            read.value
+        });
         let variables = overrides
             .iter()
             .map(|over| (over.path(), over.variable.to_owned()));
@@ -87,22 +88,51 @@ impl Written {
 
     /// Everything wrong with it: what was found while reading, and what others found since.
     ///
-    /// What others found in a section that could not be read whole is left out: it may only be a
-    /// consequence.
+    /// In a section that could not be read whole, only what others say of a setting that was read
+    /// counts; the rest may be a consequence.
     #[must_use]
     pub fn report(&self, later: impl IntoIterator<Item = Diagnostic>) -> Report {
         let mut all = self.diagnostics.clone();
-        let broken: Vec<String> = all
-            .iter()
-            .filter(|d| d.is_error())
-            .map(|d| section_of(&d.at).to_owned())
-            .collect();
-        all.extend(later.into_iter().filter(|found| {
-            let section = section_of(&found.at);
-            !broken.iter().any(|broken| broken == section) && !self.is_unreadable()
-        }));
+        if !self.is_unreadable() {
+            let broken = self.diagnostics.iter().filter(|found| found.is_error());
+            let broken: Vec<&str> = broken.map(|found| found.at.as_str()).collect();
+            let sections: HashSet<&str> = broken.iter().copied().map(section_of).collect();
+            let tree = if broken.is_empty() {
+                DeTable::new()
+            } else {
+                self.source.tree()
+            };
+            all.extend(later.into_iter().filter(|found| {
+                !sections.contains(section_of(&found.at))
+                    || (source::is_written(&tree, &found.at)
+                        && !broken.iter().any(|broken| overlap(broken, &found.at)))
+            }));
+        }
         Report::new(self.source.clone(), all)
     }
+}
+
+/// Whether one key path is the other, or leads to it.
+fn overlap(a: &str, b: &str) -> bool {
+    a.starts_with(b) || b.starts_with(a)
+}
+
+fn read_text(text: &str, overrides: &[Override<'_>]) -> document::Read<Config> {
+    let first = match document::parse(text) {
+        Ok(table) => Cell::new(Some(table)),
+        Err(diagnostics) => {
+            return document::Read {
+                value: Config::default(),
+                diagnostics,
+            };
+        }
+    };
+    document::read(|| {
+        let again = || document::parse(text).unwrap_or_default();
+        let mut table = first.take().unwrap_or_else(again);
+        environment::apply(overrides, &mut table);
+        table
+    })
 }
 
 /// Reads a document of another kind in the same way.
@@ -280,10 +310,84 @@ level = 'inof'
 
     #[test]
     fn what_follows_from_a_broken_section_is_not_reported_besides() {
-        let written = read("[[key]]\nid = 'a'\nusr = 'x'\n[[key]]\nid = 'b'\n");
-        let later = ["key[0].user", "key[1].user"].map(|at| Diagnostic::error(at, "no user"));
-        let lines: Vec<_> = written.report(later).lines().collect();
-        assert_eq!(lines.len(), 2, "{lines:?}");
-        assert!(lines[1].contains(":4:1: no user"), "{lines:?}");
+        let text = "[[key]]\nid = 'a'\nusr = 'x'\nvalue_file = 'f'\n[[key]]\nid = 'b'\n";
+        let later = ["key[0].user", "key[0].value_file", "key[1].user"];
+        let later = later.map(|at| Diagnostic::error(at, "bad"));
+        let lines: Vec<_> = read(text).report(later).lines().collect();
+        assert_eq!(
+            lines,
+            [
+                "doorward.toml:3:1: unknown key `usr`",
+                "doorward.toml:4:14: bad",
+                "doorward.toml:5:1: bad"
+            ]
+        );
+    }
+
+    const EXAMPLE: &str = include_str!("../../config/doorward.toml");
+
+    /// The full example with a value of the wrong kind in the lines that are chosen, and those
+    /// lines' numbers.
+    fn broken(choose: impl Fn(usize) -> bool) -> (String, Vec<usize>) {
+        let (mut text, mut lines) = (String::new(), Vec::new());
+        for (line, number) in EXAMPLE.lines().zip(1..) {
+            match line
+                .split_once(" = ")
+                .filter(|(key, _)| !key.starts_with('#'))
+            {
+                Some((key, _)) if choose(number) => {
+                    text.push_str(&format!("{key} = [[1979-05-27]]\n"));
+                    lines.push(number);
+                }
+                _ => text.push_str(&format!("{line}\n")),
+            }
+        }
+        (text, lines)
+    }
+
+    #[test]
+    fn a_wrong_value_is_found_in_its_line_whichever_key_it_is_of() {
+        for number in 1..=EXAMPLE.lines().count() {
+            let (text, lines) = broken(|line| line == number);
+            let report = read(&text).report([]);
+            let source = Source::new("", text);
+            let starts = report
+                .diagnostics()
+                .iter()
+                .map(|d| d.span.clone().unwrap().start);
+            let found: Vec<_> = starts.map(|start| source.position(start).0).collect();
+            assert_eq!(found, lines, "{}", report.to_text());
+        }
+    }
+
+    #[test]
+    fn a_hundred_wrong_values_are_all_found_at_once() {
+        let (text, lines) = broken(|_| true);
+        let report = read(&text).report([]);
+        let source = Source::new("", text);
+        let starts = report
+            .diagnostics()
+            .iter()
+            .map(|d| d.span.clone().unwrap().start);
+        let found: Vec<_> = starts.map(|start| source.position(start).0).collect();
+        assert_eq!(found, lines, "{}", report.to_text());
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_is_read_and_reported_without_harm() {
+        for cut in (0..EXAMPLE.len()).step_by(17) {
+            let text = EXAMPLE.get(..cut).unwrap_or_default();
+            let report = read(text).report([]);
+            let counted = report.to_text().lines().last().unwrap().contains("error");
+            assert!(counted, "{cut}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_does_harm(text in "([a-z_]{1,8}|[\\[\\]{}=.,\"'#\\\\ \r\n0-9é-]|limits|key|id|listen|\"\"\"){0,60}") {
+            let report = read(&text).report([]);
+            let _ = (report.to_text(), report.to_json(), report.lines().count());
+        }
     }
 }

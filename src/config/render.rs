@@ -10,7 +10,7 @@ use super::diagnostic::{Diagnostic, Severity};
 use super::mask::mask;
 use super::source::Source;
 
-/// Each diagnostic with its source line, then how many there are.
+/// Each diagnostic with its source line.
 pub(super) fn text(source: &Source, diagnostics: &[Diagnostic]) -> String {
     let masked = mask(&source.text);
     let mut out = String::new();
@@ -24,7 +24,6 @@ pub(super) fn text(source: &Source, diagnostics: &[Diagnostic]) -> String {
         out.push_str(&rendered);
         out.push_str("\n\n");
     }
-    out.push_str(&tally(diagnostics));
     out
 }
 
@@ -52,7 +51,7 @@ pub(super) fn json(source: &Source, diagnostics: &[Diagnostic]) -> Value {
 struct Line<'t> {
     number: usize,
     text: &'t str,
-    marked: Range<usize>,
+    caret: Range<usize>,
 }
 
 fn line_of<'t>(masked: &'t str, diagnostic: &Diagnostic) -> Option<Line<'t>> {
@@ -61,11 +60,11 @@ fn line_of<'t>(masked: &'t str, diagnostic: &Diagnostic) -> Option<Line<'t>> {
     let start = before.rfind('\n').map_or(0, |at| at + 1);
     let text = masked.get(start..)?.lines().next().unwrap_or_default();
     let in_line = |offset: usize| offset.saturating_sub(start).min(text.len());
-    let marked = in_line(span.start)..in_line(span.end.max(span.start));
+    let caret = in_line(span.start)..in_line(span.end.max(span.start));
     Some(Line {
         number: before.matches('\n').count() + 1,
         text,
-        marked,
+        caret,
     })
 }
 
@@ -74,7 +73,7 @@ fn snippet(source: &Source, diagnostic: &Diagnostic, line: &Line<'_>) -> String 
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let caret = AnnotationKind::Primary.span(line.marked.clone());
+    let caret = AnnotationKind::Primary.span(line.caret.clone());
     let shown = Snippet::source(line.text)
         .path(&source.name)
         .line_start(line.number);
@@ -102,11 +101,8 @@ fn bare(source: &Source, diagnostic: &Diagnostic) -> String {
     out
 }
 
-fn tally(diagnostics: &[Diagnostic]) -> String {
-    let errors = diagnostics
-        .iter()
-        .filter(|diagnostic| diagnostic.is_error())
-        .count();
+/// How many there are, those that aren't shown among them.
+pub(super) fn tally(errors: usize, warnings: usize) -> String {
     let count = |number: usize, word: &str| match number {
         1 => format!("1 {word}"),
         _ => format!("{number} {word}s"),
@@ -114,6 +110,6 @@ fn tally(diagnostics: &[Diagnostic]) -> String {
     format!(
         "{}, {}\n",
         count(errors, "error"),
-        count(diagnostics.len() - errors, "warning")
+        count(warnings, "warning")
     )
 }

@@ -73,28 +73,46 @@ impl Source {
         if lost.peek().is_none() {
             return;
         }
-        let (root, _) = DeTable::parse_recoverable(&self.text);
-        lost.for_each(|diagnostic| diagnostic.span = span_of(root.get_ref(), &diagnostic.at));
+        let root = self.tree();
+        lost.for_each(|diagnostic| diagnostic.span = span_of(&root, &diagnostic.at));
+    }
+
+    /// The text as far as its syntax goes.
+    pub(super) fn tree(&self) -> DeTable<'_> {
+        DeTable::parse_recoverable(&self.text).0.into_inner()
     }
 }
 
 /// The span of the value at a key path, or of the nearest table above it that is written.
 fn span_of(root: &DeTable<'_>, path: &str) -> Option<Range<usize>> {
-    let mut steps = steps(path);
-    let mut here: Option<&Spanned<DeValue<'_>>> = steps.next().and_then(|step| root.get(step));
-    let mut found = here?.span();
-    for step in steps {
+    follow(root, path)
+        .map_while(|value| value)
+        .last()
+        .map(Spanned::span)
+}
+
+/// Whether there is a value at this very key path.
+pub(super) fn is_written(root: &DeTable<'_>, path: &str) -> bool {
+    follow(root, path)
+        .last()
+        .is_some_and(|value| value.is_some())
+}
+
+/// The value at each step of a key path, from the section down.
+fn follow<'t, 'i: 't>(
+    root: &'t DeTable<'i>,
+    path: &str,
+) -> impl Iterator<Item = Option<&'t Spanned<DeValue<'i>>>> {
+    let mut here = None;
+    steps(path).enumerate().map(move |(depth, step)| {
         here = match here.map(Spanned::get_ref) {
+            None if depth == 0 => root.get(step),
             Some(DeValue::Table(table)) => table.get(step),
             Some(DeValue::Array(array)) => step.parse().ok().and_then(|at: usize| array.get(at)),
             _ => None,
         };
-        match here {
-            Some(value) => found = value.span(),
-            None => break,
-        }
-    }
-    Some(found)
+        here
+    })
 }
 
 /// `key[2].sha256` as `key`, `2`, `sha256`.
@@ -114,6 +132,9 @@ mod tests {
         assert_eq!(at("key[1].id"), Some("'b'"));
         assert_eq!(at("key[1].sha256"), Some("[[key]]"));
         assert_eq!(at("tls.key"), None);
+        assert!(is_written(root.get_ref(), "key[1].id"));
+        assert!(!is_written(root.get_ref(), "key[1].sha256"));
+        assert!(!is_written(root.get_ref(), "key[2].id"));
     }
 
     #[test]

@@ -8,8 +8,8 @@ use std::path::{Component, Path, PathBuf};
 const LINKS: usize = 40;
 
 /// The entries whose change can change what `path` reads, each as a path whose parent is free of
-/// links: every symbolic link that is followed and the file itself, or the first name that does
-/// not exist. Watching the parents of these sees a rename, a Kubernetes `..data` swap, and a
+/// links: every symbolic link that is followed and the file itself (or what stands in its place),
+/// or the first name that does not exist. Watching the parents of these sees a rename, a Kubernetes `..data` swap, and a
 /// directory that appears later.
 pub(super) fn entries(path: &Path) -> Vec<PathBuf> {
     // Fails only without a working directory; then nothing relative can be read either.
@@ -47,7 +47,7 @@ pub(super) fn entries(path: &Path) -> Vec<PathBuf> {
             for step in steps(&target).collect::<Vec<_>>().into_iter().rev() {
                 left.push_front(step);
             }
-        } else if metadata.is_dir() {
+        } else if metadata.is_dir() && !left.is_empty() {
             at = entry;
         } else {
             found.push(entry);
@@ -106,6 +106,13 @@ mod tests {
             entries(&home.join("secrets/deep/key")),
             [home.join("secrets")]
         );
+    }
+
+    #[test]
+    fn a_directory_in_the_files_place_is_watched_for_its_end() {
+        let (_dir, home) = home();
+        fs::create_dir(home.join("a")).unwrap();
+        assert_eq!(entries(&home.join("a")), [home.join("a")]);
     }
 
     #[test]

@@ -109,7 +109,8 @@ impl Exchange {
     pub(super) fn becomes_websocket(&mut self) {
         self.protocol = "ws";
         self.in_flight = None;
-        // The client's own bytes and its neighbours' ids would be kept with them.
+        // The target is a slice of the buffer that the head was read into, and the id one of a
+        // batch's: either would keep all of it for as long as the socket is open.
         self.id = self.id.detached();
         self.target = Uri::try_from(self.target.path()).unwrap_or_default();
     }

@@ -237,8 +237,15 @@ fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
 /// Whether an answer's framing can be read in one way only: not both a length and a transfer
 /// coding (RFC 9112 §6.3).
 pub(super) fn is_framed_once(headers: &HeaderMap) -> bool {
-    !(headers.contains_key(header::TRANSFER_ENCODING)
-        && headers.contains_key(header::CONTENT_LENGTH))
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(only), None) => {
+            only.as_bytes().eq_ignore_ascii_case(b"chunked")
+                && !headers.contains_key(header::CONTENT_LENGTH)
+        }
+        (Some(_), Some(_)) => false,
+    }
 }
 
 #[cfg(test)]
@@ -259,6 +266,26 @@ mod tests {
             chain: HeaderValue::from_static("192.0.2.7"),
             secure,
             host: Some(HeaderValue::from_static("chat.example")),
+        }
+    }
+
+    #[test]
+    fn an_answer_is_framed_by_a_length_or_by_chunks_alone() {
+        let (length, chunked) = (("content-length", "2"), ("transfer-encoding", "chunked"));
+        for lines in [
+            &[][..],
+            &[length],
+            &[chunked],
+            &[("transfer-encoding", "Chunked")],
+        ] {
+            assert!(is_framed_once(&map(lines)), "{lines:?}");
+        }
+        for lines in [
+            &[length, chunked][..],
+            &[chunked, chunked],
+            &[("transfer-encoding", "gzip, chunked")],
+        ] {
+            assert!(!is_framed_once(&map(lines)), "{lines:?}");
         }
     }
 

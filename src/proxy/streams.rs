@@ -57,7 +57,7 @@ impl Streams {
 impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for Streams {
     fn execute(&self, stream: F) {
         tokio::task::spawn_local(Stream {
-            stream: Box::pin(stream),
+            inner: Box::pin(stream),
             client: Weak::clone(&self.client),
             reader: Rc::default(),
             stall_limit: self.stall_limit,
@@ -68,7 +68,7 @@ impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for Streams {
 
 /// One stream. Dropped before its end, it is reset.
 struct Stream<F> {
-    stream: Pin<Box<F>>,
+    inner: Pin<Box<F>>,
     client: Weak<Client>,
     reader: Rc<Reader>,
     stall_limit: Duration,
@@ -84,7 +84,7 @@ impl<F: Future<Output = ()>> Future for Stream<F> {
         if let Some(client) = this.client.upgrade() {
             *client.reader.borrow_mut() = Some(Rc::clone(&this.reader));
         }
-        if this.stream.as_mut().poll(cx).is_ready() {
+        if this.inner.as_mut().poll(cx).is_ready() {
             return Poll::Ready(());
         }
         let Some(since) = this.reader.full_since.get() else {

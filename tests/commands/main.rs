@@ -1,5 +1,12 @@
 //! The program itself, run as its users run it: what it prints, and how it exits.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
+
 mod demo;
 mod offline;
 mod tokens;

@@ -50,14 +50,8 @@ fn plain_http_stays_on_this_machine_unless_it_is_asked_for() {
     assert_error("[listen]\naddress = '0.0.0.0:80'\n", "only loopback");
     let asked = "[listen]\naddress = '0.0.0.0:80'\nplaintext = true\nhosts = 'chat.example'\n";
     let text = format!("{asked}{}{BACKEND}", key("user = 'a'"));
-    assert!(
-        compiled(&text)
-            .unwrap()
-            .snapshot
-            .gate
-            .hosts
-            .allow("chat.example")
-    );
+    let hosts = compiled(&text).unwrap().snapshot.gate.hosts;
+    assert!(hosts.allow("chat.example") && !hosts.allow("localhost"));
     assert_error(
         "[listen]\nredirect = '127.0.0.1:80'\n",
         "no https to redirect to",

@@ -1,0 +1,399 @@
+//! Tokens (RFC 7519, RFC 8725): the key decides the algorithm, every claim has its type, and what
+//! is not understood is refused.
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    Backend, Claims, SECRET, Setup, Sidecar, Signer, encode, in_seconds, unsigned,
+};
+
+async fn sidecar(backend: &Backend) -> Sidecar {
+    Setup::before(backend).issuer().start().await
+}
+
+/// Asserts that no token of these is taken, on either transport.
+async fn refuses(sidecar: &Sidecar, tokens: impl IntoIterator<Item = String>) {
+    for token in tokens {
+        let status = sidecar.get("/").bearer(&token).status().await;
+        assert_eq!(status, 401, "{token}");
+    }
+    assert!(!sidecar.log().contains("eyJ"), "a token in the log");
+}
+
+#[tokio::test]
+async fn a_good_token_passes_until_it_expires() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    let token = Claims::of("alice").sign();
+    assert_eq!(sidecar.get("/").bearer(&token).status().await, 200);
+    let seen = backend.only();
+    assert_eq!(seen.folded("user_id"), ["alice"]);
+    assert!(!seen.everything().contains(&token));
+}
+
+#[tokio::test]
+async fn an_unsigned_token_is_refused() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    let algorithms = ["none", "None", "NONE", "nOnE", ""];
+    let header = |algorithm: &&str| json!({"alg": algorithm, "typ": "JWT"});
+    let claims = || Claims::of("alice");
+    refuses(
+        &sidecar,
+        algorithms
+            .iter()
+            .map(|name| unsigned(&header(name), &claims())),
+    )
+    .await;
+    refuses(
+        &sidecar,
+        algorithms.iter().map(|name| claims().under(&header(name))),
+    )
+    .await;
+    refuses(&sidecar, [unsigned(&json!({"typ": "JWT"}), &claims())]).await;
+    assert_eq!(backend.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_token_under_another_algorithm_is_refused() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    let claims = Claims::of("alice");
+    let names = [
+        "HS384", "HS512", "RS256", "ES256", "EdDSA", "dir", "HS-256", "hs256",
+    ];
+    refuses(
+        &sidecar,
+        names.map(|name| claims.under(&json!({"alg": name}))),
+    )
+    .await;
+    for signer in [Signer::es256(), Signer::eddsa()] {
+        refuses(
+            &sidecar,
+            [
+                signer.token("alice"),
+                signer.sign(&json!({"alg": "HS256"}), &claims.0),
+            ],
+        )
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_public_key_is_not_a_secret() {
+    let backend = Backend::start().await;
+    let (rsa, ours) = (
+        Signer::rs256(),
+        "[[issuer]]\nname = \"idp\"\nalgorithms = [\"RS256\"]\n",
+    );
+    let rest = "public_key_file = \"idp.pem\"\nissuer = \"https://id\"\naudience = [\"chat\"]\nuser = \"{sub}\"";
+    let setup = Setup::before(&backend).file("idp.pem", &rsa.public_key());
+    let sidecar = setup.block("idp", &format!("{ours}{rest}")).start().await;
+    let claims = Claims::of("alice")
+        .with("iss", "https://id")
+        .with("aud", "chat");
+    let good = rsa.sign(&json!({"alg": "RS256"}), &claims.0);
+    assert_eq!(sidecar.get("/").bearer(&good).status().await, 200);
+    let pem = rsa.public_key();
+    for secret in [pem.clone(), pem.trim().to_owned(), pem.replace('\n', "")] {
+        refuses(
+            &sidecar,
+            [Signer::hs256(&secret).sign(&json!({"alg": "HS256"}), &claims.0)],
+        )
+        .await;
+        refuses(
+            &sidecar,
+            [Signer::hs256(&secret).sign(&json!({"alg": "RS256"}), &claims.0)],
+        )
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn asymmetric_issuers_are_understood() {
+    let backend = Backend::start().await;
+    let rest = "issuer = \"https://id\"\naudience = [\"chat\"]\nuser = \"{sub}\"";
+    for signer in [Signer::es256(), Signer::eddsa()] {
+        let name = signer.algorithm();
+        let block = format!(
+            "[[issuer]]\nname = \"idp\"\nalgorithms = [{name:?}]\npublic_key_file = \"idp.pem\"\n{rest}"
+        );
+        let setup = Setup::before(&backend).file("idp.pem", &signer.public_key());
+        let sidecar = setup.block("idp", &block).start().await;
+        let claims = Claims::of("alice")
+            .with("iss", "https://id")
+            .with("aud", json!(["chat", "mail"]));
+        let token = signer.sign(&json!({"alg": name}), &claims.0);
+        assert_eq!(
+            sidecar.get("/").bearer(&token).status().await,
+            200,
+            "{name}"
+        );
+        let swapped = signer.sign(&json!({"alg": "RS256"}), &claims.0);
+        refuses(
+            &sidecar,
+            [swapped, unsigned(&json!({"alg": name}), &claims)],
+        )
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_key_in_the_header_is_not_believed() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    let trap = Backend::start().await;
+    let (own, claims) = (
+        Signer::hs256("another secret of thirty-two bytes or so"),
+        Claims::of("alice"),
+    );
+    let jwk = json!({"kty": "oct", "k": encode("another secret of thirty-two bytes or so")});
+    let with = |name: &str, value: Value| json!({"alg": "HS256", name: value});
+    let headers = [
+        with("jwk", jwk),
+        with("jku", json!(trap.url())),
+        with("x5u", json!(trap.url())),
+        with("x5c", json!(["AA=="])),
+    ];
+    refuses(
+        &sidecar,
+        headers.iter().map(|header| own.sign(header, &claims.0)),
+    )
+    .await;
+    assert_eq!(trap.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_key_id_is_only_a_name() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    let trap = Backend::start().await;
+    let own = Signer::hs256("another secret of thirty-two bytes or so");
+    let long = "k".repeat(4096);
+    for kid in [
+        json!("../../jwt-secret"),
+        json!("' OR 1=1 --"),
+        json!(trap.url()),
+        json!(long),
+        json!("a\0b"),
+        json!(7),
+        json!(["a"]),
+        json!({}),
+    ] {
+        refuses(
+            &sidecar,
+            [own.sign(&json!({"alg": "HS256", "kid": kid}), &Claims::of("alice").0)],
+        )
+        .await;
+    }
+    assert_eq!(trap.connections(), 0);
+}
+
+#[tokio::test]
+async fn what_must_be_understood_and_is_not_is_refused() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    let headers = [
+        json!({"alg": "HS256", "crit": ["require-mfa"], "require-mfa": true}),
+        json!({"alg": "HS256", "crit": ["exp"]}),
+        json!({"alg": "HS256", "crit": []}),
+        json!({"alg": "HS256", "crit": ["b64"], "b64": false}),
+        json!({"alg": "HS256", "b64": false}),
+        json!({"alg": "HS256", "cty": "JWT"}),
+        json!({"alg": "HS256", "enc": "A128GCM"}),
+        json!({"alg": "HS256", "typ": "logout+jwt"}),
+        json!(["HS256"]),
+    ];
+    refuses(
+        &sidecar,
+        headers
+            .iter()
+            .map(|header| Claims::of("alice").under(header)),
+    )
+    .await;
+    assert_eq!(backend.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_damaged_signature_is_refused() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    let good = Claims::of("alice").sign();
+    let (message, signature) = good.rsplit_once('.').unwrap();
+    let flipped = if signature.starts_with('A') { "B" } else { "A" };
+    let tokens = [
+        format!("{message}."),
+        message.to_owned(),
+        format!("{message}.{}", &signature[..signature.len() - 2]),
+        format!("{message}.{flipped}{}", &signature[1..]),
+        format!("{good}="),
+        format!("{good}.{signature}"),
+        format!("{good}."),
+        format!(".{good}"),
+        "..".to_owned(),
+        ".".repeat(8000),
+        format!("{message}.{}", encode([0; 32])),
+    ];
+    refuses(&sidecar, tokens).await;
+}
+
+#[tokio::test]
+async fn a_signature_in_another_spelling_is_refused() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    let good = Claims::of("alice").sign();
+    let (rest, last) = good.split_at(good.len() - 1);
+    // The last digit of 32 bytes in base64 has two bits to spare.
+    let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let others = alphabet.chars().filter(|&digit| last != digit.to_string());
+    refuses(&sidecar, others.map(|digit| format!("{rest}{digit}"))).await;
+}
+
+#[tokio::test]
+async fn a_token_of_another_secret_is_refused() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    for secret in [
+        "",
+        "secret",
+        "do-not-use-this-secret-in-production",
+        &SECRET[..32],
+        &format!("{SECRET}\n"),
+    ] {
+        refuses(&sidecar, [Signer::hs256(secret).token("alice")]).await;
+    }
+}
+
+#[tokio::test]
+async fn every_time_has_its_type_and_counts() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    let of = || Claims::of("alice");
+    let claims = [
+        of().without("exp"),
+        of().with("exp", Value::Null),
+        of().with("exp", in_seconds(3600).to_string()),
+        of().with("exp", -1),
+        of().with("exp", json!([in_seconds(3600)])),
+        of().with("exp", in_seconds(-31)),
+        of().with("nbf", in_seconds(60)),
+        of().with("nbf", "soon"),
+        of().with("iat", in_seconds(60)),
+        of().with("iat", true),
+        of().with("sub", 7),
+        of().with("sub", json!(["alice"])),
+        of().without("sub"),
+    ];
+    refuses(&sidecar, claims.iter().map(Claims::sign)).await;
+    assert_eq!(backend.connections(), 0);
+}
+
+#[tokio::test]
+async fn clocks_may_differ_by_the_leeway() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    let of = || Claims::of("alice");
+    for claims in [
+        of().with("exp", in_seconds(-20)),
+        of().with("nbf", in_seconds(20)),
+        of().with("exp", 4_102_444_800.5),
+    ] {
+        assert_eq!(
+            sidecar.get("/").bearer(&claims.sign()).status().await,
+            200,
+            "{}",
+            claims.0
+        );
+    }
+}
+
+#[tokio::test]
+async fn claims_that_say_two_things_are_refused() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    let exp = in_seconds(3600);
+    let sign = |header: &str, claims: &str| {
+        Signer::hs256(SECRET).sign_message(&format!("{}.{}", encode(header), encode(claims)))
+    };
+    let good = format!(r#"{{"sub":"alice","exp":{exp}}}"#);
+    let tokens = [
+        sign(
+            r#"{"alg":"HS256"}"#,
+            &format!(r#"{{"sub":"alice","sub":"bob","exp":{exp}}}"#),
+        ),
+        sign(r#"{"alg":"none","alg":"HS256"}"#, &good),
+        sign(r#"{"alg":"HS256"}"#, r#"{"sub":"alice","exp":1e400}"#),
+        sign(
+            r#"{"alg":"HS256"}"#,
+            &format!("{}{}", "[".repeat(3000), "]".repeat(3000)),
+        ),
+        sign(r#"{"alg":"HS256"}"#, &format!("{good}{good}")),
+        sign(r#"{"alg":"HS256"}"#, "\"alice\""),
+    ];
+    refuses(&sidecar, tokens).await;
+}
+
+#[tokio::test]
+async fn issuer_and_audience_match_exactly() {
+    let backend = Backend::start().await;
+    let setup = Setup::before(&backend)
+        .issuer_with("issuer = \"https://id.example\"\naudience = [\"chat\"]");
+    let sidecar = setup.start().await;
+    let of = |iss: Value, aud: Value| Claims::of("alice").with("iss", iss).with("aud", aud).sign();
+    let right = json!("https://id.example");
+    for aud in [json!("chat"), json!(["chat"]), json!(["mail", "chat"])] {
+        assert_eq!(
+            sidecar
+                .get("/")
+                .bearer(&of(right.clone(), aud))
+                .status()
+                .await,
+            200
+        );
+    }
+    let issuers = [
+        json!("https://id.example/"),
+        json!("https://id"),
+        json!("https://id.example.evil"),
+        json!([right]),
+        json!(""),
+    ];
+    refuses(&sidecar, issuers.map(|iss| of(iss, json!("chat")))).await;
+    let audiences = [
+        json!("Chat"),
+        json!(["mail"]),
+        json!([]),
+        json!(""),
+        json!(["cha", "t"]),
+        json!({"chat": 1}),
+    ];
+    refuses(
+        &sidecar,
+        audiences.map(|aud| of(json!("https://id.example"), aud)),
+    )
+    .await;
+    refuses(&sidecar, [Claims::of("alice").sign()]).await;
+}
+
+#[tokio::test]
+async fn a_token_too_long_is_refused_without_a_look() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    let long = Claims::of("alice").with("pad", "x".repeat(9000)).sign();
+    refuses(&sidecar, [long]).await;
+    let fits = Claims::of("alice").with("pad", "x".repeat(4000)).sign();
+    assert_eq!(sidecar.get("/").bearer(&fits).status().await, 200);
+}
+
+#[tokio::test]
+async fn a_remembered_token_still_expires() {
+    let backend = Backend::start().await;
+    let sidecar = Setup::before(&backend)
+        .issuer_with("leeway = \"0s\"")
+        .start()
+        .await;
+    let token = Claims::of("alice").with("exp", in_seconds(2)).sign();
+    assert_eq!(sidecar.get("/").bearer(&token).status().await, 200);
+    let refused = async || sidecar.get("/").bearer(&token).status().await == 401;
+    crate::support::eventually("the token expires", refused).await;
+}

@@ -1,0 +1,34 @@
+//! What doorward promises, as sentences: each spec runs the real binary between real sockets.
+//!
+//! `support` has the words they are written in.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    reason = "a test program: whatever fails, fails the spec"
+)]
+
+mod cli;
+mod cors;
+mod environment;
+mod framing;
+mod hot_reload;
+mod http2;
+mod http_credentials;
+mod identity;
+mod jwt;
+mod limits;
+mod logs;
+mod policy;
+mod revocation;
+mod shutdown;
+mod spoofing;
+mod streaming;
+mod support;
+mod tls;
+mod tunnels;
+mod upstream_failures;
+mod websocket_credentials;

@@ -1,0 +1,55 @@
+//! The words the specs are written in: a [`Backend`] that shows every byte it received, a
+//! [`Sidecar`] that runs the real binary in front of it, and clients that send what no decent
+//! client would.
+
+mod backend;
+mod certificates;
+mod chat;
+mod http2;
+mod process;
+mod raw;
+mod request;
+mod script;
+mod setup;
+mod sidecar;
+mod tokens;
+mod wire;
+
+use std::time::Duration;
+
+pub use backend::{Backend, Seen};
+pub use certificates::Authority;
+pub use chat::{Chat, Frames};
+pub use process::{doorward, run};
+pub use raw::Raw;
+pub use script::{Feed, Script};
+pub use setup::{CAT_WS_KEY, HOST, Setup, digest, key_of};
+pub use sidecar::Sidecar;
+pub use tokens::{Claims, SECRET, Signer, encode, in_seconds, unsigned};
+pub use wire::End;
+
+/// No step of a spec takes longer, or it will never happen.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// The result of a step that must come to its end.
+pub async fn soon<T>(what: &str, step: impl Future<Output = T>) -> T {
+    within(PATIENCE, what, step).await
+}
+
+/// The result of a step that must end within a given time.
+pub async fn within<T>(limit: Duration, what: &str, step: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(limit, step).await {
+        Ok(done) => done,
+        Err(_) => panic!("not within {limit:?}: {what}"),
+    }
+}
+
+/// Asks again and again, until the answer is yes.
+pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    soon(what, async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+}
