@@ -329,20 +329,20 @@ level = 'inof'
     /// The full example with a value of the wrong kind in the lines that are chosen, and those
     /// lines' numbers.
     fn broken(choose: impl Fn(usize) -> bool) -> (String, Vec<usize>) {
-        let (mut text, mut lines) = (String::new(), Vec::new());
+        let (mut text, mut lines) = (Vec::new(), Vec::new());
         for (line, number) in EXAMPLE.lines().zip(1..) {
             match line
                 .split_once(" = ")
                 .filter(|(key, _)| !key.starts_with('#'))
             {
                 Some((key, _)) if choose(number) => {
-                    text.push_str(&format!("{key} = [[1979-05-27]]\n"));
+                    text.push(format!("{key} = [[1979-05-27]]"));
                     lines.push(number);
                 }
-                _ => text.push_str(&format!("{line}\n")),
+                _ => text.push(line.to_owned()),
             }
         }
-        (text, lines)
+        (text.join("\n"), lines)
     }
 
     #[test]
