@@ -29,7 +29,8 @@ const MAX_BUFFER: usize = 64 * 1024;
 /// An HTTP/1.1 connection to the backend, driven by its holder.
 pub(super) struct Link {
     sender: http1::SendRequest<RequestBody>,
-    connection: http1::Connection<TokioIo<BackendStream>, RequestBody>,
+    /// None once it has been dropped after its end.
+    connection: Option<http1::Connection<TokioIo<BackendStream>, RequestBody>>,
     /// Whether the connection is over.
     ended: bool,
     /// Whether the backend has said anything since the last request.
@@ -74,7 +75,7 @@ impl Link {
             .await?;
         Ok(Box::new(Self {
             sender,
-            connection,
+            connection: Some(connection),
             ended: false,
             heard,
             first_byte: Lapse::default(),
@@ -104,7 +105,12 @@ impl Link {
                 return Poll::Ready(result.map_err(|error| self.unanswered(error, upload)));
             }
             if closed {
-                return Poll::Ready(Err(self.no_answer(UnansweredKind::Closed)));
+                // A request that it never took up comes back when the connection is dropped.
+                self.connection = None;
+                return answer
+                    .as_mut()
+                    .poll(cx)
+                    .map_err(|error| self.unanswered(error, upload));
             }
             let progress = upload.and_then(Upload::progress).unwrap_or(sent);
             match self.first_byte.poll(cx, progress + patience) {
@@ -118,8 +124,8 @@ impl Link {
     /// Moves bytes. Ready when the connection is over.
     pub(super) fn drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // Polled once more after its end, hyper would shut down a stream that is upgraded.
-        if !self.ended {
-            self.ended = Pin::new(&mut self.connection).poll(cx).is_ready();
+        if let (false, Some(connection)) = (self.ended, &mut self.connection) {
+            self.ended = Pin::new(connection).poll(cx).is_ready();
         }
         if self.ended {
             Poll::Ready(())
@@ -147,10 +153,10 @@ impl Link {
     }
 
     /// The bare stream after a `101`, and what had been read from it beyond that.
-    pub(super) async fn into_upgraded(mut self: Box<Self>) -> (BackendStream, Bytes) {
+    pub(super) async fn into_upgraded(mut self: Box<Self>) -> Option<(BackendStream, Bytes)> {
         poll_fn(|cx| self.drive(cx)).await;
-        let parts = self.connection.into_parts();
-        (parts.io.into_inner(), parts.read_buf)
+        let parts = self.connection?.into_parts();
+        Some((parts.io.into_inner(), parts.read_buf))
     }
 
     fn unanswered(

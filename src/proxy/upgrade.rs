@@ -67,7 +67,12 @@ pub(super) async fn open(
         return Err(failed());
     }
     expected.clean(&mut answer.headers);
-    let (stream, read) = answered.lease.link.into_upgraded().await;
+    let (stream, read) = answered
+        .lease
+        .link
+        .into_upgraded()
+        .await
+        .ok_or_else(failed)?;
     let session = exchange.register(&worker.tunnels).ok_or_else(failed)?;
     let max_message = snapshot.websocket.max_message;
     let opened = Opened {
