@@ -15,6 +15,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use tokio::task::coop::unconstrained;
 
 use super::body::{RequestBody, Upload};
 use super::limits::Lapse;
@@ -90,6 +91,9 @@ impl Link {
 
     /// Sends a request and waits for the head of its answer, at most `patience` after the last
     /// part of the request went out.
+    ///
+    /// The answer comes from the connection, which is driven here: nobody else has to wake us for
+    /// it, so nobody is told to.
     pub(super) async fn exchange(
         &mut self,
         request: Request<RequestBody>,
@@ -98,10 +102,16 @@ impl Link {
     ) -> Result<Response<Incoming>, Unanswered> {
         self.heard.set(false);
         let sent = Instant::now();
-        let mut answer = pin!(self.sender.try_send_request(request));
+        let mut unwoken = Context::from_waker(Waker::noop());
+        // Nor may tokio put it off for later: there would be no later.
+        let mut answer = pin!(unconstrained(self.sender.try_send_request(request)));
         poll_fn(|cx| {
             let closed = self.drive(cx).is_ready();
-            if let Poll::Ready(result) = answer.as_mut().poll(cx) {
+            if let Poll::Ready(result) = answer.as_mut().poll(&mut unwoken) {
+                if upload.is_none() {
+                    // The body will be asked for within this very poll.
+                    let _ = self.drive(&mut unwoken);
+                }
                 return Poll::Ready(result.map_err(|error| self.unanswered(error, upload)));
             }
             if closed {
@@ -109,7 +119,7 @@ impl Link {
                 self.connection = None;
                 return answer
                     .as_mut()
-                    .poll(cx)
+                    .poll(&mut unwoken)
                     .map_err(|error| self.unanswered(error, upload));
             }
             let progress = upload.and_then(Upload::progress).unwrap_or(sent);
