@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use toml::de::DeTable;
 
@@ -27,7 +28,7 @@ impl Written {
     #[must_use]
     pub fn from_file(
         name: impl Into<String>,
-        text: impl Into<String>,
+        text: impl Into<Arc<str>>,
         environment: &Environment,
     ) -> Self {
         let mut written = Self::read(Source::new(name, text), environment);
@@ -336,10 +337,10 @@ level = 'inof'
                 .filter(|(key, _)| !key.starts_with('#'))
             {
                 Some((key, _)) if choose(number) => {
-                    text.push_str(&format!("{key} = [[1979-05-27]]\n"));
+                    text.extend([key, " = [[1979-05-27]]\n"]);
                     lines.push(number);
                 }
-                _ => text.push_str(&format!("{line}\n")),
+                _ => text.extend([line, "\n"]),
             }
         }
         (text, lines)
