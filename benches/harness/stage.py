@@ -102,8 +102,8 @@ class Stage:
         os.replace(beside, self.directory / name)
         return moment
 
-    def requests(self, count):
-        return self.client("requests", "/", count, self.key)
+    def requests(self, count, pause_ms):
+        return self.client("requests", "/", count, self.key, str(pause_ms))
 
     def witness(self, count, key):
         return self.client("witness", f"/ws?token={key}", count)
