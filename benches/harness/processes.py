@@ -43,7 +43,7 @@ def await_port(port, process):
             if process.poll() is not None:
                 break
             time.sleep(0.02)
-    fail(f"{process.args[3]} does not listen: {tail(process)}")
+    fail(f"{' '.join(process.args[:4])} does not listen: {tail(process)}")
 
 
 def tail(process):
@@ -67,5 +67,5 @@ def progress(text):
 
 
 def fail(text):
-    print(f"dev/bench: {text}", file=sys.stderr)
+    print(f"dev/{pathlib.Path(sys.argv[0]).name}: {text}", file=sys.stderr)
     sys.exit(2)

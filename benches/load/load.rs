@@ -1,18 +1,23 @@
-//! What `dev/bench` needs around the proxies: a backend, the floor, WebSocket clients, a
-//! certificate. Each command runs on one thread.
+//! What `dev/bench` and `dev/prove` need around the proxies: a backend, the floor, clients,
+//! certificates. Each command runs on one thread.
 //!
 //! ```text
-//! load certificate DIRECTORY            server.pem (chain and key), server.key, ca.pem
+//! load certificate DIRECTORY            ca.pem; server.crt, server.key, server.pem with both; another.crt, another.key
 //! load backend PORT                     HTTP: 200 and who is calling; WebSocket: echo
 //! load relay PORT BACKEND_PORT DIR      ends TLS, copies bytes: no proxy on this stack can be cheaper
 //! load hold PORT PATH DIR COUNT         opens COUNT WebSockets, echoes once on each, waits for the end of stdin
 //! load echo PORT PATH DIR COUNT SECONDS plays ping-pong on COUNT WebSockets
+//! load requests PORT PATH DIR COUNT KEY asks without a pause on COUNT connections until the end of stdin
+//! load witness PORT PATH DIR COUNT      keeps COUNT WebSockets and tells, when asked, what became of them
 //! ```
 
 mod backend;
 mod certificate;
 mod relay;
+mod requests;
+mod target;
 mod websocket;
+mod witness;
 
 use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -42,13 +47,22 @@ fn main() -> Outcome {
             &PathBuf::from(next()?),
         )),
         "hold" => {
-            let target = websocket::Target::new(local(&next()?)?, next()?, &next()?)?;
+            let target = target::Target::new(local(&next()?)?, next()?, &next()?)?;
             runtime.block_on(websocket::hold(target, next()?.parse()?))
         }
         "echo" => {
-            let target = websocket::Target::new(local(&next()?)?, next()?, &next()?)?;
+            let target = target::Target::new(local(&next()?)?, next()?, &next()?)?;
             let (count, seconds) = (next()?.parse()?, next()?.parse()?);
             runtime.block_on(websocket::echo(target, count, Duration::from_secs(seconds)))
+        }
+        "requests" => {
+            let target = target::Target::new(local(&next()?)?, next()?, &next()?)?;
+            let (count, key) = (next()?.parse()?, next()?);
+            runtime.block_on(requests::ask(target, count, key))
+        }
+        "witness" => {
+            let target = target::Target::new(local(&next()?)?, next()?, &next()?)?;
+            runtime.block_on(witness::stand(target, next()?.parse()?))
         }
         other => Err(format!("no command {other}; see benches/load/load.rs").into()),
     }

@@ -90,6 +90,12 @@ impl Activity {
             .get_or_insert_with(|| cx.waker().clone());
     }
 
+    /// Lets go of the task that served the connection, which has become a WebSocket of another
+    /// task.
+    pub(super) fn forget(&self) {
+        self.waker.take();
+    }
+
     /// Ready when the connection has been idle, or its head incomplete, for too long.
     pub(super) fn poll_overdue(
         &self,

@@ -1,6 +1,7 @@
 //! [`AnswerBody`]: an answer's body towards the client, the backend's or our own.
 
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -8,6 +9,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::exchange::Exchange;
+use super::streams::Reader;
 use super::upstream::Lease;
 use crate::auth::Proof;
 use crate::sessions::{EndReason, Session};
@@ -125,6 +127,27 @@ impl AnswerBody {
 }
 
 impl AnswerBody {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Truncated>>> {
+        let next = match &mut self.content {
+            Content::None => return Poll::Ready(None),
+            Content::Own(bytes) => {
+                let bytes = std::mem::take(bytes);
+                self.content = Content::None;
+                Some(Ok(Frame::data(bytes)))
+            }
+            Content::Relayed(relayed) => match relayed.poll_frame(cx) {
+                Poll::Ready(next) => next,
+                Poll::Pending => return self.poll_ended(cx),
+            },
+        };
+        Poll::Ready(self.note(next))
+    }
+
+    /// Only HTTP/2 has one.
+    fn reader(&self) -> Option<Rc<Reader>> {
+        self.exchange.as_ref()?.reader.clone()
+    }
+
     /// Counts what leaves, and notes a break.
     fn note(
         &mut self,
@@ -164,19 +187,15 @@ impl Body for AnswerBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Truncated>>> {
-        let next = match &mut self.content {
-            Content::None => return Poll::Ready(None),
-            Content::Own(bytes) => {
-                let bytes = std::mem::take(bytes);
-                self.content = Content::None;
-                Some(Ok(Frame::data(bytes)))
-            }
-            Content::Relayed(relayed) => match relayed.poll_frame(cx) {
-                Poll::Ready(next) => next,
-                Poll::Pending => return self.poll_ended(cx),
-            },
-        };
-        Poll::Ready(self.note(next))
+        let reader = self.reader();
+        if let Some(reader) = &reader {
+            reader.asked();
+        }
+        let next = self.poll_next(cx);
+        if let (Some(reader), Poll::Ready(Some(_))) = (reader, &next) {
+            reader.given();
+        }
+        next
     }
 
     fn is_end_stream(&self) -> bool {

@@ -23,10 +23,11 @@ use super::handler;
 use super::limits::{ConnectionPlace, Lapse};
 use super::redirect;
 use super::socket::{ClientSocket, ClientStream};
+use super::streams::{Reader, Streams};
 use super::tunnel::Side;
 use super::upgrade::{self, Opened};
 use super::worker::Worker;
-use crate::snapshot::{Limits, Snapshot};
+use crate::snapshot::Limits;
 
 /// The most that is read ahead of a client, or waits for it.
 const MAX_BUFFER: usize = 64 * 1024;
@@ -52,6 +53,8 @@ pub(super) struct Client {
     /// `h1` or `h2`, for the log.
     pub(super) protocol: Cell<&'static str>,
     pub(super) activity: Rc<Activity>,
+    /// How the HTTP/2 stream that runs now gets on with its client.
+    pub(super) reader: RefCell<Option<Rc<Reader>>>,
     /// A WebSocket that waits for hyper to let go of the client's stream.
     opened: RefCell<Option<(Opened, Box<Exchange>)>>,
     _place: ConnectionPlace,
@@ -85,7 +88,8 @@ impl Client {
             secure,
             protocol: Cell::new("h1"),
             activity,
-            opened: RefCell::new(None),
+            reader: RefCell::default(),
+            opened: RefCell::default(),
             _place: place,
         })
     }
@@ -116,18 +120,21 @@ pub(super) async fn serve(
     purpose: Purpose,
     place: ConnectionPlace,
 ) {
-    let snapshot = worker.snapshot();
-    let tls = snapshot.tls.clone().filter(|_| purpose == Purpose::Gate);
-    let client = Client::new(&worker, peer, tls.is_some(), place);
-    let stall = snapshot.limits.write_stall;
-    let socket = ClientSocket::new(tcp, Rc::clone(&client.activity), stall);
-    let Some(tls) = tls else {
-        return serve_http1(client, ClientStream::Plain(socket), purpose, &snapshot).await;
+    // Not the snapshot itself: a connection may outlive it by days.
+    let (limits, tls) = {
+        let snapshot = worker.snapshot();
+        (snapshot.limits, snapshot.tls.clone())
     };
-    match shake_hands(tls, socket, snapshot.limits.tls_handshake).await {
+    let tls = tls.filter(|_| purpose == Purpose::Gate);
+    let client = Client::new(&worker, peer, tls.is_some(), place);
+    let socket = ClientSocket::new(tcp, Rc::clone(&client.activity), limits.write_stall);
+    let Some(tls) = tls else {
+        return serve_http1(client, ClientStream::Plain(socket), purpose, &limits).await;
+    };
+    match shake_hands(tls, socket, limits.tls_handshake).await {
         Err(kind) => worker.metrics.tls_handshake_failed(kind),
-        Ok((stream, Protocol::Http2)) => serve_http2(client, stream, &snapshot).await,
-        Ok((stream, Protocol::Http1)) => serve_http1(client, stream, purpose, &snapshot).await,
+        Ok((stream, Protocol::Http2)) => serve_http2(client, stream, &limits).await,
+        Ok((stream, Protocol::Http1)) => serve_http1(client, stream, purpose, &limits).await,
     }
 }
 
@@ -163,13 +170,7 @@ fn handshake_failure(error: &std::io::Error) -> &'static str {
     }
 }
 
-async fn serve_http1(
-    client: Rc<Client>,
-    stream: ClientStream,
-    purpose: Purpose,
-    snapshot: &Snapshot,
-) {
-    let limits = snapshot.limits;
+async fn serve_http1(client: Rc<Client>, stream: ClientStream, purpose: Purpose, limits: &Limits) {
     let service = service_fn(|request| {
         let client = Rc::clone(&client);
         async move {
@@ -181,22 +182,15 @@ async fn serve_http1(
             }
         }
     });
-    let mut connection = http1(&limits).serve_connection(TokioIo::new(stream), service);
+    let mut connection = http1(limits).serve_connection(TokioIo::new(stream), service);
     let close = http1::Connection::graceful_shutdown;
-    if !supervise(
-        &client,
-        Pin::new(&mut connection),
-        close,
-        Protocol::Http1,
-        &limits,
-    )
-    .await
-    {
-        return;
-    }
-    let Some((opened, exchange)) = client.opened.take() else {
+    let running = Pin::new(&mut connection);
+    let ended_well = supervise(&client, running, close, Protocol::Http1, limits).await;
+    // Taken in any case: the exchange keeps the client alive.
+    let (true, Some((opened, exchange))) = (ended_well, client.opened.take()) else {
         return;
     };
+    client.activity.forget();
     let parts = connection.into_parts();
     let side = Side {
         stream: parts.io.into_inner(),
@@ -205,13 +199,13 @@ async fn serve_http1(
     tokio::task::spawn_local(upgrade::carry(Rc::clone(&client), side, opened, exchange));
 }
 
-async fn serve_http2(client: Rc<Client>, stream: ClientStream, snapshot: &Snapshot) {
-    let limits = snapshot.limits;
+async fn serve_http2(client: Rc<Client>, stream: ClientStream, limits: &Limits) {
     client.protocol.set("h2");
     let service = service_fn(|request| handler::handle(Rc::clone(&client), request));
-    let connection = http2(&limits).serve_connection(TokioIo::new(stream), service);
+    let streams = Streams::new(&client, limits.write_stall);
+    let connection = http2(streams, limits).serve_connection(TokioIo::new(stream), service);
     let close = http2::Connection::graceful_shutdown;
-    supervise(&client, pin!(connection), close, Protocol::Http2, &limits).await;
+    supervise(&client, pin!(connection), close, Protocol::Http2, limits).await;
 }
 
 /// Runs a connection until it ends, is overdue, or was told to close and has. Whether it ended
@@ -233,7 +227,6 @@ async fn supervise<C: Future<Output = hyper::Result<()>>>(
         if let Poll::Ready(result) = connection.as_mut().poll(cx) {
             return Poll::Ready(result.is_ok());
         }
-        // An HTTP/2 connection would wait for a client that has nothing more to ask.
         client
             .activity
             .poll_overdue(cx, &mut lapse, protocol, limits)
@@ -259,8 +252,8 @@ fn http1(limits: &Limits) -> http1::Builder {
 /// hyper's own limit, for which alone it needs no allocation a request.
 const HYPER_MAX_HEADERS: usize = 100;
 
-fn http2(limits: &Limits) -> http2::Builder<LocalExecutor> {
-    let mut builder = http2::Builder::new(LocalExecutor);
+fn http2(streams: Streams, limits: &Limits) -> http2::Builder<Streams> {
+    let mut builder = http2::Builder::new(streams);
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.h2_streams)
@@ -272,14 +265,4 @@ fn http2(limits: &Limits) -> http2::Builder<LocalExecutor> {
         .keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_TIMEOUT);
     builder
-}
-
-/// Runs the streams of an HTTP/2 connection on the worker's own thread.
-#[derive(Clone, Copy, Debug)]
-struct LocalExecutor;
-
-impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for LocalExecutor {
-    fn execute(&self, stream: F) {
-        tokio::task::spawn_local(stream);
-    }
 }

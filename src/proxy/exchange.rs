@@ -12,6 +12,7 @@ use super::activity::InFlight;
 use super::body::Upload;
 use super::connection::Client;
 use super::request_id::RequestId;
+use super::streams::Reader;
 use crate::auth::{Admission, Denied, Identity, Proof};
 use crate::clock::Timestamp;
 use crate::sessions::{Session, Sessions};
@@ -42,6 +43,8 @@ pub(super) struct Exchange {
     started: Instant,
     /// Under which generation the request was judged.
     judged: Generation,
+    /// Whether the client of an HTTP/2 stream reads.
+    pub(super) reader: Option<Rc<Reader>>,
     /// A tunnel counts for itself, and frees its connection of the request.
     in_flight: Option<InFlight>,
 }
@@ -77,6 +80,7 @@ impl Exchange {
             started: Instant::now(),
             judged,
             in_flight: Some(client.activity.request()),
+            reader: client.reader.borrow().clone(),
             client: Rc::clone(client),
         })
     }
@@ -105,8 +109,9 @@ impl Exchange {
     pub(super) fn becomes_websocket(&mut self) {
         self.protocol = "ws";
         self.in_flight = None;
-        // The target is a slice of the buffer that the head was read into, and would keep all of
-        // it for as long as the socket is open.
+        // The target is a slice of the buffer that the head was read into, and the id one of a
+        // batch's: either would keep all of it for as long as the socket is open.
+        self.id = self.id.detached();
         self.target = Uri::try_from(self.target.path()).unwrap_or_default();
     }
 
@@ -168,6 +173,13 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
+        if self
+            .reader
+            .as_ref()
+            .is_some_and(|reader| reader.is_stalled())
+        {
+            self.reason = Some("client does not read");
+        }
         self.record();
     }
 }

@@ -138,6 +138,8 @@ impl Asked<'_> {
         body: Incoming,
         exchange: &mut Exchange,
     ) -> Outcome {
+        #[cfg(test)]
+        super::tests::panic_if_asked(&head.headers);
         if let Some(refusal) = misshapen(&head, &self.snapshot.limits) {
             return self.refuse(refusal, exchange);
         }

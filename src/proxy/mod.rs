@@ -32,6 +32,7 @@ mod redirect;
 mod reply;
 mod request_id;
 mod socket;
+mod streams;
 #[cfg(test)]
 mod tests;
 pub mod tunnel;

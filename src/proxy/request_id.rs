@@ -70,6 +70,11 @@ impl RequestId {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
+    /// The same id in memory of its own, for a long life.
+    pub(super) fn detached(&self) -> Self {
+        Self(Bytes::copy_from_slice(&self.0))
+    }
+
     /// As a header value that shares this id's memory.
     pub(super) fn to_value(&self) -> HeaderValue {
         HeaderValue::from_maybe_shared(self.0.clone())

@@ -150,3 +150,15 @@ async fn a_drain_lets_requests_finish_closes_the_rest_and_ends() {
         .unwrap();
     assert!(TcpStream::connect(address).await.is_err());
 }
+
+#[tokio::test]
+async fn a_panic_costs_one_request_and_not_its_connection() {
+    let sidecar = Sidecar::start().await;
+    let mut client = sidecar.connect().await;
+    client.ask("GET /", &[PANIC]).await;
+    let answer = client.head().await;
+    assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
+    client.until("internal_error").await;
+    client.ask("GET /", &[]).await;
+    sidecar.accept().await.head().await;
+}

@@ -41,6 +41,14 @@ const LONG: Duration = Duration::from_secs(10);
 /// The key of `alice`.
 const KEY: &str = "a-key-of-alice";
 
+/// A header line that makes the handler panic, for want of a defect that does.
+const PANIC: &str = "X-Panic: now";
+
+/// Panics if the request bears [`PANIC`].
+pub(super) fn panic_if_asked(headers: &http::HeaderMap) {
+    assert!(!headers.contains_key("x-panic"), "asked to");
+}
+
 fn gate(keys: &[&str]) -> Gate {
     let mut table = KeyTable::builder();
     for key in keys {

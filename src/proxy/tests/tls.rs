@@ -226,6 +226,39 @@ async fn a_client_that_resets_its_stream_cancels_the_request() {
 }
 
 #[tokio::test]
+async fn a_stream_whose_client_does_not_read_is_cut_and_the_others_live_on() {
+    let (sidecar, certificate) = sidecar(|snapshot| {
+        snapshot.limits.write_stall = Duration::from_millis(300);
+    })
+    .await;
+    let mut client = connect_http2::<Empty<Bytes>>(&sidecar, &certificate).await;
+    let asked = request("/").body(Empty::new()).unwrap();
+    let (unread, mut backend) = both(client.send_request(asked), async {
+        let mut backend = sidecar.accept().await;
+        backend.head().await;
+        let head = "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n";
+        backend.send(head).await;
+        backend
+    })
+    .await;
+    let block = vec![0; 1 << 20];
+    let flooding = async { while backend.stream.write_all(&block).await.is_ok() {} };
+    timeout(LONG, flooding)
+        .await
+        .expect("the backend is let go");
+    sidecar.logged("client does not read").await;
+    let again = request("/").body(Empty::new()).unwrap();
+    let (response, ()) = both(client.send_request(again), async {
+        let mut backend = sidecar.accept().await;
+        backend.head().await;
+        backend.answer("200 OK", &[], "").await;
+    })
+    .await;
+    assert_eq!(response.status(), StatusCode::OK);
+    drop(unread);
+}
+
+#[tokio::test]
 async fn a_client_that_never_says_hello_is_let_go() {
     let (sidecar, _) = sidecar(|snapshot| {
         snapshot.limits.tls_handshake = Duration::from_millis(100);

@@ -4,7 +4,9 @@
 
 mod backend;
 mod certificates;
+
 mod chat;
+mod exchange;
 mod http2;
 mod process;
 mod raw;

@@ -1,0 +1,196 @@
+"""doorward between a backend and clients that watch it, and its files, which can be changed while it runs."""
+
+import hashlib
+import http.client
+import os
+import pathlib
+import secrets
+import socket
+import ssl
+import subprocess
+import sys
+import time
+
+from harness.processes import await_port, end, expect, fail, free_port, progress, run, tail
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+# As many as would surely meet every worker.
+PROBES = 4
+# A change that takes longer has not happened.
+PATIENCE = 10.0
+
+CONFIG = """
+[listen]
+address = "127.0.0.1:{port}"
+
+[tls]
+certificate = "{dir}/server.crt"
+key = "{dir}/server.key"
+
+[backend]
+url = "http://127.0.0.1:{backend}"
+profile = "generic"
+
+[[route]]
+path = "/**"
+access = "authenticated"
+
+[telemetry]
+address = "127.0.0.1:{telemetry}"
+
+[limits]
+failures_per_address = "off"   # the probes are refused on purpose, from the address of all others
+
+[[keys_file]]
+path = "{dir}/keys.txt"
+user = "bob"
+
+[[key]]
+id = "load"
+sha256 = "{load}"
+user = "alice"
+
+[[key]]
+id = "probe"
+sha256 = "{probe}"
+user = "carol"
+"""
+
+
+class Stage:
+    """The processes, and the files that they read, in one directory."""
+
+    def __init__(self, directory, options):
+        self.directory = directory
+        self.running = []
+        self.load = str(TARGET / "release/examples/load")
+        self.doorward = options.doorward or str(TARGET / "release/doorward")
+        build = ["cargo", "build", "--release", "--quiet", "--example", "load"]
+        build += [] if options.doorward else ["--bin", "doorward"]
+        progress("building what is not built")
+        run(build, cwd=ROOT)
+        run([self.load, "certificate", str(directory)])
+        self.key, self.declared = fresh_key(), fresh_key()
+        self.extra = ""
+        backend = free_port()
+        self.port, self.telemetry, self.backend = free_port(), free_port(), backend
+        await_port(backend, self.spawn([self.load, "backend", str(backend)]))
+
+    def serve(self, *keys):
+        """Starts doorward with these in the file of keys."""
+        self.write_keys(*keys)
+        self.write_config(self.declared)
+        self.log = self.directory / "doorward.log"
+        self.sidecar = self.spawn([self.doorward, "serve", "--config", str(self.directory / "doorward.toml")],
+                                  stdout=open(self.log, "wb"))
+        await_port(self.port, self.sidecar)
+
+    def write_config(self, declared):
+        words = {"dir": self.directory, "port": self.port, "backend": self.backend, "telemetry": self.telemetry,
+                 "load": digest(self.key), "probe": digest(declared)}
+        return self.put("doorward.toml", CONFIG.format(**words) + self.extra)
+
+    def write_keys(self, *keys):
+        return self.put("keys.txt", "".join(f"{digest(key)}\n" for key in keys))
+
+    def put(self, name, text):
+        """Writes beside, and renames: the change is when the name is another file's. Answers with that moment."""
+        beside = self.directory / f".{name}.new"
+        beside.write_text(text)
+        moment = time.time()
+        os.replace(beside, self.directory / name)
+        return moment
+
+    def requests(self, count):
+        return self.client("requests", "/", count, self.key)
+
+    def witness(self, count, key):
+        return self.client("witness", f"/ws?token={key}", count)
+
+    def client(self, command, path, count, *more):
+        """Starts clients, and waits until all of them are connected."""
+        words = [self.load, command, str(self.port), path, str(self.directory), str(count), *more]
+        client = self.spawn(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        expect(client, "open")
+        return client
+
+    def spawn(self, command, **options):
+        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL} | options
+        errors = self.directory / f"{pathlib.Path(command[0]).name}-{len(self.running)}.err"
+        process = subprocess.Popen(command, stderr=open(errors, "wb"), **options)
+        process.errors = errors
+        self.running.append(process)
+        return process
+
+    def end_all(self):
+        for process in reversed(self.running):
+            end(process)
+
+    def probes(self):
+        return [Probe(self) for _ in range(PROBES)]
+
+    def trust(self):
+        return ssl.create_default_context(cafile=self.directory / "ca.pem")
+
+    def certificate(self):
+        """The certificate that a new connection is shown."""
+        with socket.create_connection(("127.0.0.1", self.port), PATIENCE) as plain:
+            with self.context.wrap_socket(plain, server_hostname="localhost") as stream:
+                return stream.getpeercert(binary_form=True)
+
+    @property
+    def context(self):
+        if not hasattr(self, "_context"):
+            self._context = self.trust()
+        return self._context
+
+
+class Probe:
+    """One keep-alive connection that asks whether a key is good."""
+
+    def __init__(self, stage):
+        self.connection = http.client.HTTPSConnection("localhost", stage.port, context=stage.trust(), timeout=PATIENCE)
+
+    def status(self, key):
+        self.connection.request("GET", "/", headers={"Authorization": f"Bearer {key}"})
+        answer = self.connection.getresponse()
+        answer.read()
+        return answer.status
+
+
+def in_force(probes, since, new, old):
+    """Seconds until every probe is answered with the new key and refused with the old one."""
+    for probe in probes:
+        for key, status in ((new, 200), (old, 401)):
+            while (got := probe.status(key)) != status:
+                if got not in (200, 401):
+                    fail(f"a probe was answered {got}")
+                if time.time() - since > PATIENCE:
+                    return float("inf")
+                time.sleep(0.002)
+    return time.time() - since
+
+
+def ask(client, line):
+    client.stdin.write(line + "\n")
+    client.stdin.flush()
+    numbers = client.stdout.readline().split()
+    if not numbers:
+        fail(f"a client ended: {tail(client)}")
+    return [int(number) for number in numbers]
+
+
+def closes(client, count):
+    """Code, moment of the frame and moment of the end of each socket that is closed; waits for `count` of them."""
+    closed, = ask(client, f"closes {count}")
+    lines = [client.stdout.readline().split() for _ in range(closed)]
+    return [(int(code), int(frame) / 1e6, int(end) / 1e6) for code, frame, end in lines]
+
+
+def fresh_key():
+    return secrets.token_urlsafe(32)
+
+
+def digest(key):
+    return hashlib.sha256(key.encode()).hexdigest()
