@@ -143,6 +143,10 @@ fn frame(buffer: &mut Vec<u8>) -> Option<(u8, Vec<u8>)> {
     Some((opcode, payload))
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the system's own time, to compare with that of other processes"
+)]
 fn now() -> u128 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
