@@ -145,7 +145,7 @@ fn frame(buffer: &mut Vec<u8>) -> Option<(u8, Vec<u8>)> {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the system's own time, to compare with that of other processes"
+    reason = "compared with the moment at which another process changed a file"
 )]
 fn now() -> u128 {
     SystemTime::now()
