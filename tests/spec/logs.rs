@@ -128,8 +128,8 @@ async fn hostile_bytes_stay_in_their_line() {
     }
     let strange = sidecar.request("GET\u{b7}", "/").status().await;
     assert!(strange == 400 || strange == 401);
-    let (_, log) = sidecar.stop().await;
-    for line in log.lines() {
+    let lines = sidecar.stop().await.1;
+    for line in lines.lines() {
         assert!(serde_json::from_str::<Value>(line).is_ok(), "{line}");
         assert!(
             line.chars().all(|c| !c.is_control() && c != '\u{202e}') && line.len() < 4096,
@@ -144,8 +144,8 @@ async fn the_log_may_be_text() {
     let sidecar =
         Setup::before(&backend).key("alice").set("log", "format = \"text\"").start().await;
     assert_eq!(sidecar.get("/a").key("alice").status().await, 200);
-    let (_, log) = sidecar.stop().await;
-    let line = log.lines().find(|line| line.contains("GET /a 200")).expect("a record");
+    let lines = sidecar.stop().await.1;
+    let line = lines.lines().find(|line| line.contains("GET /a 200")).expect("a record");
     assert!(line.contains("user=alice"), "{line}");
 }
 

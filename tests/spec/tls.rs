@@ -43,7 +43,7 @@ async fn older_versions_and_weak_suites_are_refused() {
     }
 }
 
-/// A ClientHello of one version and one suite (RFC 5246 §7.4.1.2).
+/// A `ClientHello` of one version and one suite (RFC 5246 §7.4.1.2).
 fn hello(major: u8, minor: u8, suite: u16) -> Vec<u8> {
     let mut body = vec![major, minor];
     body.extend([7; 32]);

@@ -201,11 +201,11 @@ impl Frames {
         match length {
             0..126 => header.push(masked | u8::try_from(length).unwrap()),
             126..0x1_0000 => {
-                header.push(masked | 126);
+                header.push(masked | 0x7e);
                 header.extend(u16::try_from(length).unwrap().to_be_bytes());
             }
             _ => {
-                header.push(masked | 127);
+                header.push(masked | 0x7f);
                 header.extend((length as u64).to_be_bytes());
             }
         }

@@ -187,9 +187,10 @@ impl<'s> Exchange<'s> {
             127 => self.wire.take(8).await?,
             _ => Vec::new(),
         };
-        let length = match extended.is_empty() {
-            true => usize::from(raw[1] & 0x7f),
-            false => extended.iter().fold(0, |length, &byte| length << 8 | usize::from(byte)),
+        let length = if extended.is_empty() {
+            usize::from(raw[1] & 0x7f)
+        } else {
+            extended.iter().fold(0, |length, &byte| length << 8 | usize::from(byte))
         };
         let mut reply = vec![raw[0], raw[1] & 0x7f];
         reply.extend(&extended);

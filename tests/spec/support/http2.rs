@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures_util::future::join_all;
 use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http2::SendRequest;
+use hyper::{body::Frame, client::conn::http2::SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{net::TcpStream, task::JoinHandle};
 use tokio_rustls::client::TlsStream;
@@ -77,22 +77,19 @@ fn get(path: &str, key: &str) -> http::Request<Full<Bytes>> {
 pub(super) async fn send(request: Request<'_>) -> Answer {
     let mut client = request.sidecar.http2().await;
     let answer = soon("an HTTP/2 answer", client.sender.send_request(message(request))).await;
-    let answer = match answer {
-        Ok(answer) => answer,
-        Err(_) => {
-            return Answer {
-                status: 0,
-                head: Head::default(),
-                body: vec![],
-                trailers: String::new(),
-                end: End::Truncated,
-            };
-        }
+    let Ok(answer) = answer else {
+        return Answer {
+            status: 0,
+            head: Head::default(),
+            body: vec![],
+            trailers: String::new(),
+            end: End::Truncated,
+        };
     };
     let (head, mut body) = answer.into_parts();
     let (mut data, mut trailers, mut end) = (Vec::new(), String::new(), End::Complete);
     while let Some(frame) = soon("the answer's body", body.frame()).await {
-        match frame.map(|frame| frame.into_data()) {
+        match frame.map(Frame::into_data) {
             Ok(Ok(bytes)) => data.extend(bytes),
             Ok(Err(frame)) => trailers = fields(frame.trailers_ref().unwrap(), "\n"),
             Err(_) => end = End::Truncated,
@@ -103,9 +100,10 @@ pub(super) async fn send(request: Request<'_>) -> Answer {
 }
 
 fn message(request: Request<'_>) -> http::Request<Full<Bytes>> {
-    let target = match request.target.contains("://") {
-        true => request.target,
-        false => format!("https://{HOST}{}", request.target),
+    let target = if request.target.contains("://") {
+        request.target
+    } else {
+        format!("https://{HOST}{}", request.target)
     };
     let mut builder = http::Request::builder().method(&*request.method).uri(target);
     for (name, value) in &request.headers {

@@ -167,9 +167,10 @@ impl Setup {
 
     /// The command that runs it.
     pub(super) fn command(&self) -> Command {
-        let serve: &[&str] = match self.tables.is_empty() {
-            true => &["serve"],
-            false => &["serve", "--config", "doorward.toml"],
+        let serve: &[&str] = if self.tables.is_empty() {
+            &["serve"]
+        } else {
+            &["serve", "--config", "doorward.toml"]
         };
         let mut command = match self.open_files {
             Some(limit) => limited(limit, serve),

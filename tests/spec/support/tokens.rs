@@ -61,7 +61,7 @@ pub fn in_seconds(seconds: i64) -> i64 {
 
 /// What signs.
 pub enum Signer {
-    Hs256(hmac::Key),
+    Hs256(Box<hmac::Key>),
     Rs256(rsa::KeyPair),
     Es256(EcdsaKeyPair),
     EdDsa(Ed25519KeyPair),
@@ -69,7 +69,7 @@ pub enum Signer {
 
 impl Signer {
     pub fn hs256(secret: impl AsRef<[u8]>) -> Self {
-        Self::Hs256(hmac::Key::new(hmac::HMAC_SHA256, secret.as_ref()))
+        Self::Hs256(Box::new(hmac::Key::new(hmac::HMAC_SHA256, secret.as_ref())))
     }
 
     pub fn rs256() -> Self {
