@@ -5,12 +5,6 @@
     reason = "a test program: whatever fails, fails the test"
 )]
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "helpers of tests; clippy knows tests only by their attribute"
-)]
-
 use std::{
     collections::BTreeMap,
     fs,
@@ -119,15 +113,10 @@ fn sources() -> Vec<Source> {
     let mut sources = Vec::new();
     for file in files_below(&root().join("src")) {
         let path = file.strip_prefix(root()).unwrap().display().to_string();
-<<<<<<< HEAD
-        let is_rust = file.extension().is_some_and(|extension| extension == "rs");
-        if is_rust && !path.contains("/tests") && !path.ends_with("examples.rs") {
-=======
         if Path::new(&path).extension().is_some_and(|it| it == "rs")
             && !path.contains("/tests")
             && !path.ends_with("examples.rs")
         {
->>>>>>> spec
             let text = fs::read_to_string(file).unwrap();
             let code = text
                 .split("#[cfg(test)]\nmod tests {")
