@@ -13,7 +13,7 @@ pub(super) const BATCH: usize = 128;
 
 pub(super) type Judge<P> = Rc<dyn Fn(&P, Timestamp) -> Result<Option<Timestamp>, Ending>>;
 
-/// What [`Sessions`] and every [`Session`] of it share.
+/// What [`Sessions`](super::Sessions) and every [`Session`](super::Session) of it share.
 ///
 /// Wakers run no task at once, so no borrow is ever held while foreign code runs, `judge` apart.
 pub(super) struct Registry<P> {

@@ -1,6 +1,6 @@
 //! What the operator sees: logs, metrics, health.
 //!
-//! Everything written goes through one [`LogSink`](writer::LogSink), which never blocks: requests
+//! Everything written goes through one [`LogSink`], which never blocks: requests
 //! by the workers' [`AccessLog`](access_log::AccessLog), all else as `tracing` events.
 //! [`Metrics`](metrics::Metrics) and [`Readiness`](server::Readiness) are shown on the telemetry
 //! address by [`server::serve`].

@@ -19,35 +19,12 @@ fn cat(backend: &Backend) -> Setup {
 async fn the_cats_keys_act_for_whom_they_name_each_on_its_transport() {
     let backend = Backend::start().await;
     let sidecar = cat(&backend).start().await;
-    assert_eq!(
-        sidecar
-            .get("/")
-            .bearer(HTTP)
-            .header("user_id", "bob")
-            .status()
-            .await,
-        200
-    );
+    assert_eq!(sidecar.get("/").bearer(HTTP).header("user_id", "bob").status().await, 200);
     assert_eq!(backend.only().folded("user_id"), ["bob"]);
-    assert_eq!(
-        backend.only().head.field("authorization"),
-        Some(format!("Bearer {HTTP}").as_str())
-    );
+    assert_eq!(backend.only().head.field("authorization"), Some(format!("Bearer {HTTP}").as_str()));
     assert_eq!(sidecar.get("/").bearer(WS).status().await, 403);
-    assert_eq!(
-        sidecar.websocket("/ws/bob").token(HTTP).refused().await,
-        403
-    );
-    assert_eq!(
-        sidecar
-            .websocket("/ws/bob")
-            .token(WS)
-            .answer()
-            .await
-            .0
-            .status,
-        101
-    );
+    assert_eq!(sidecar.websocket("/ws/bob").token(HTTP).refused().await, 403);
+    assert_eq!(sidecar.websocket("/ws/bob").token(WS).answer().await.0.status, 101);
     assert_eq!(backend.seen()[1].target(), format!("/ws/bob?token={WS}"));
 }
 
@@ -55,24 +32,11 @@ async fn the_cats_keys_act_for_whom_they_name_each_on_its_transport() {
 async fn the_cats_tokens_name_their_user() {
     let backend = Backend::start().await;
     let sidecar = cat(&backend).start().await;
-    let claims = Claims::of("an-id")
-        .chatting()
-        .with("username", "alice")
-        .with("exp", in_seconds(60));
-    let token = Signer::hs256(SECRET).sign(
-        &serde_json::json!({"alg": "HS256", "typ": "JWT"}),
-        &claims.0,
-    );
-    assert_eq!(
-        sidecar
-            .websocket("/ws/bob")
-            .token(&token)
-            .answer()
-            .await
-            .0
-            .status,
-        101
-    );
+    let claims =
+        Claims::of("an-id").chatting().with("username", "alice").with("exp", in_seconds(60));
+    let token =
+        Signer::hs256(SECRET).sign(&serde_json::json!({"alg": "HS256", "typ": "JWT"}), &claims.0);
+    assert_eq!(sidecar.websocket("/ws/bob").token(&token).answer().await.0.status, 101);
     assert_eq!(backend.only().target(), format!("/ws/alice?token={WS}"));
 }
 
@@ -83,14 +47,7 @@ async fn one_key_alone_opens_nothing_else() {
     let sidecar = setup.environment("CCAT_API_KEY", HTTP).start().await;
     assert_eq!(sidecar.websocket("/ws/bob").refused().await, 403);
     assert_eq!(sidecar.websocket("/ws/bob").token("").refused().await, 403);
-    assert_eq!(
-        sidecar
-            .get("/")
-            .header("Authorization", "Bearer ")
-            .status()
-            .await,
-        403
-    );
+    assert_eq!(sidecar.get("/").header("Authorization", "Bearer ").status().await, 403);
     assert_eq!(backend.connections(), 0);
 }
 
@@ -115,10 +72,7 @@ async fn published_defaults_are_refused() {
 #[tokio::test]
 async fn two_families_at_once_are_an_error() {
     let backend = Backend::start().await;
-    let complaint = cat(&backend)
-        .environment("ZEP_AUTH_SECRET", SECRET)
-        .refused()
-        .await;
+    let complaint = cat(&backend).environment("ZEP_AUTH_SECRET", SECRET).refused().await;
     assert!(complaint.contains("ZEP_AUTH_SECRET"), "{complaint}");
 }
 
@@ -130,14 +84,7 @@ async fn nothing_configured_is_never_an_open_door() {
     let nobody = Setup::before(&backend).set("limits", "connections = 10");
     let sidecar = nobody.route("/other", "access = \"open\"").start().await;
     assert_eq!(sidecar.get("/").status().await, 401);
-    assert_eq!(
-        sidecar
-            .get("/")
-            .header("Authorization", "Bearer ")
-            .status()
-            .await,
-        401
-    );
+    assert_eq!(sidecar.get("/").header("Authorization", "Bearer ").status().await, 401);
     assert_eq!(sidecar.websocket("/ws").token("").refused().await, 401);
     assert_eq!(backend.connections(), 0);
 }
@@ -145,18 +92,10 @@ async fn nothing_configured_is_never_an_open_door() {
 #[tokio::test]
 async fn a_variable_overrides_the_file() {
     let backend = Backend::start().await;
-    let setup = Setup::before(&backend)
-        .key("alice")
-        .environment("DOORWARD_LIMITS_TARGET_SIZE", "100B");
+    let setup =
+        Setup::before(&backend).key("alice").environment("DOORWARD_LIMITS_TARGET_SIZE", "100B");
     let sidecar = setup.environment("CCAT_API_KEY", HTTP).start().await;
-    assert_eq!(
-        sidecar
-            .get(&format!("/{}", "x".repeat(200)))
-            .key("alice")
-            .status()
-            .await,
-        414
-    );
+    assert_eq!(sidecar.get(&format!("/{}", "x".repeat(200))).key("alice").status().await, 414);
     assert_eq!(
         sidecar.get("/").bearer(HTTP).status().await,
         401,

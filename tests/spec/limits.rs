@@ -8,21 +8,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::support::{Backend, Script, Setup, Sidecar, eventually, key_of, within};
 
 async fn limited(backend: &Backend, limit: &str) -> Sidecar {
-    Setup::before(backend)
-        .key("alice")
-        .set("limits", limit)
-        .start()
-        .await
+    Setup::before(backend).key("alice").set("limits", limit).start().await
 }
 
 #[tokio::test]
 async fn headers_have_a_size_and_a_count() {
     let backend = Backend::start().await;
     let sidecar = Setup::before(&backend).key("alice").start().await;
-    let long = sidecar
-        .get("/")
-        .key("alice")
-        .header("X-Long", &"x".repeat(33 << 10));
+    let long = sidecar.get("/").key("alice").header("X-Long", &"x".repeat(33 << 10));
     assert_eq!(long.status().await, 431);
     let mut many = sidecar.get("/").key("alice");
     for number in 0..100 {
@@ -32,10 +25,7 @@ async fn headers_have_a_size_and_a_count() {
     let target = format!("/{}", "x".repeat(8 << 10));
     assert_eq!(sidecar.get(&target).key("alice").status().await, 414);
     assert!(backend.seen().is_empty());
-    let fits = sidecar
-        .get("/")
-        .key("alice")
-        .header("X-Long", &"x".repeat(20 << 10));
+    let fits = sidecar.get("/").key("alice").header("X-Long", &"x".repeat(20 << 10));
     assert_eq!(fits.status().await, 200);
 }
 
@@ -43,10 +33,7 @@ async fn headers_have_a_size_and_a_count() {
 async fn headers_have_a_size_and_a_count_over_http2() {
     let backend = Backend::start().await;
     let sidecar = Setup::before(&backend).key("alice").start().await;
-    let long = sidecar
-        .get("/")
-        .key("alice")
-        .header("x-long", &"x".repeat(40 << 10));
+    let long = sidecar.get("/").key("alice").header("x-long", &"x".repeat(40 << 10));
     assert!([0, 431].contains(&long.send_over_http2().await.status));
     let mut many = sidecar.get("/").key("alice");
     for number in 0..120 {
@@ -68,18 +55,10 @@ async fn slow_headers_are_given_up_while_others_are_served() {
     }
     for _ in 0..20 {
         let served = sidecar.get("/").key("alice").status();
-        assert_eq!(
-            within(Duration::from_secs(1), "others are served", served).await,
-            200
-        );
+        assert_eq!(within(Duration::from_secs(1), "others are served", served).await, 200);
     }
     for mut raw in slow {
-        within(
-            Duration::from_secs(5),
-            "the slow are given up",
-            raw.until_closed(),
-        )
-        .await;
+        within(Duration::from_secs(5), "the slow are given up", raw.until_closed()).await;
     }
 }
 
@@ -91,18 +70,8 @@ async fn a_client_that_never_says_hello_is_given_up() {
     let mut halting = sidecar.tcp().await;
     halting.write_all(&[22, 3, 1]).await.unwrap();
     let mut rest = Vec::new();
-    let _ = within(
-        Duration::from_secs(3),
-        "the silent",
-        silent.read_to_end(&mut rest),
-    )
-    .await;
-    let _ = within(
-        Duration::from_secs(3),
-        "the halting",
-        halting.read_to_end(&mut rest),
-    )
-    .await;
+    let _ = within(Duration::from_secs(3), "the silent", silent.read_to_end(&mut rest)).await;
+    let _ = within(Duration::from_secs(3), "the halting", halting.read_to_end(&mut rest)).await;
 }
 
 #[tokio::test]
@@ -110,17 +79,9 @@ async fn an_idle_connection_is_closed() {
     let backend = Backend::start().await;
     let sidecar = limited(&backend, "keep_alive = \"500ms\"").await;
     let mut raw = sidecar.raw().await;
-    raw.write(format!(
-        "GET / HTTP/1.1\r\nHost: chat.example\r\nX-API-Key: {}\r\n\r\n",
-        key_of("alice")
-    ))
-    .await;
+    raw.write(sidecar.get("/").key("alice").bytes()).await;
     assert_eq!(raw.answer().await.status, 200);
-    assert!(
-        within(Duration::from_secs(3), "it is closed", raw.until_closed())
-            .await
-            .is_empty()
-    );
+    assert!(within(Duration::from_secs(3), "it is closed", raw.until_closed()).await.is_empty());
 }
 
 #[tokio::test]
@@ -129,14 +90,8 @@ async fn a_body_that_stops_coming_is_given_up() {
     let sidecar = limited(&backend, "body_gap = \"500ms\"").await;
     let mut raw = sidecar.raw().await;
     let head = "POST / HTTP/1.1\r\nHost: chat.example\r\nContent-Length: 10\r\n";
-    raw.write(format!("{head}X-API-Key: {}\r\n\r\nhalf", key_of("alice")))
-        .await;
-    let answer = within(
-        Duration::from_secs(3),
-        "it is given up",
-        raw.answer_or_close(),
-    )
-    .await;
+    raw.write(format!("{head}X-API-Key: {}\r\n\r\nhalf", key_of("alice"))).await;
+    let answer = within(Duration::from_secs(3), "it is given up", raw.answer_or_close()).await;
     assert!(answer.is_none_or(|answer| answer.status == 408));
     backend.until_gone().await;
 }
@@ -147,8 +102,7 @@ async fn a_slow_but_steady_body_is_healthy() {
     let sidecar = limited(&backend, "body_gap = \"500ms\"").await;
     let mut raw = sidecar.raw().await;
     let head = "POST / HTTP/1.1\r\nHost: chat.example\r\nContent-Length: 8\r\n";
-    raw.write(format!("{head}X-API-Key: {}\r\n\r\n", key_of("alice")))
-        .await;
+    raw.write(format!("{head}X-API-Key: {}\r\n\r\n", key_of("alice"))).await;
     let mut steady = tokio::time::interval(Duration::from_millis(150));
     for _ in 0..8 {
         steady.tick().await;
@@ -163,11 +117,7 @@ async fn a_reader_that_stops_for_too_long_is_given_up() {
     let backend = Backend::always(Script::events(&feed)).await;
     let sidecar = limited(&backend, "write_stall = \"500ms\"").await;
     let mut raw = sidecar.raw().await;
-    raw.write(format!(
-        "GET / HTTP/1.1\r\nHost: chat.example\r\nX-API-Key: {}\r\n\r\n",
-        key_of("alice")
-    ))
-    .await;
+    raw.write(sidecar.get("/").key("alice").bytes()).await;
     raw.head().await;
     for _ in 0..32 {
         feed.chunk(&"x".repeat(1 << 20));
@@ -179,19 +129,12 @@ async fn a_reader_that_stops_for_too_long_is_given_up() {
 async fn a_stream_that_pauses_is_healthy() {
     let feed = crate::support::Feed::new();
     let backend = Backend::always(Script::events(&feed)).await;
-    let setup = Setup::before(&backend)
-        .key("alice")
-        .set("limits", "keep_alive = \"300ms\"");
-    let setup = setup
-        .set("limits", "header_timeout = \"300ms\"")
-        .set("limits", "first_byte = \"300ms\"");
+    let setup = Setup::before(&backend).key("alice").set("limits", "keep_alive = \"300ms\"");
+    let setup =
+        setup.set("limits", "header_timeout = \"300ms\"").set("limits", "first_byte = \"300ms\"");
     let sidecar = setup.set("limits", "body_gap = \"300ms\"").start().await;
     let mut raw = sidecar.raw().await;
-    raw.write(format!(
-        "GET / HTTP/1.1\r\nHost: chat.example\r\nX-API-Key: {}\r\n\r\n",
-        key_of("alice")
-    ))
-    .await;
+    raw.write(sidecar.get("/").key("alice").bytes()).await;
     raw.head().await;
     let mut pause = tokio::time::interval(Duration::from_millis(700));
     for _ in 0..3 {
@@ -205,24 +148,10 @@ async fn a_stream_that_pauses_is_healthy() {
 async fn there_is_room_for_so_many_connections() {
     let backend = Backend::start().await;
     let sidecar = limited(&backend, "connections = 3").await;
-    let held = [
-        sidecar.raw().await,
-        sidecar.raw().await,
-        sidecar.raw().await,
-    ];
-    assert!(
-        sidecar
-            .try_connect("http/1.1", "chat.example")
-            .await
-            .is_err()
-    );
+    let held = [sidecar.raw().await, sidecar.raw().await, sidecar.raw().await];
+    assert!(sidecar.try_connect("http/1.1", "chat.example").await.is_err());
     drop(held);
-    let served = async || {
-        sidecar
-            .try_connect("http/1.1", "chat.example")
-            .await
-            .is_ok()
-    };
+    let served = async || sidecar.try_connect("http/1.1", "chat.example").await.is_ok();
     eventually("there is room again", served).await;
 }
 
@@ -231,12 +160,7 @@ async fn one_address_has_only_so_many_connections() {
     let backend = Backend::start().await;
     let sidecar = limited(&backend, "connections_per_address = 2").await;
     let _held = [sidecar.raw().await, sidecar.raw().await];
-    assert!(
-        sidecar
-            .try_connect("http/1.1", "chat.example")
-            .await
-            .is_err()
-    );
+    assert!(sidecar.try_connect("http/1.1", "chat.example").await.is_err());
 }
 
 #[tokio::test]
@@ -274,11 +198,7 @@ async fn a_user_has_only_so_many_requests() {
 #[tokio::test]
 async fn out_of_file_descriptors_it_keeps_serving() {
     let backend = Backend::start().await;
-    let sidecar = Setup::before(&backend)
-        .key("alice")
-        .open_files(64)
-        .start()
-        .await;
+    let sidecar = Setup::before(&backend).key("alice").open_files(64).start().await;
     assert_eq!(sidecar.get("/").key("alice").status().await, 200);
     let mut held = Vec::new();
     for _ in 0..100 {

@@ -7,6 +7,9 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
+    clippy::large_futures,
+    clippy::format_collect,
+    clippy::format_push_string,
     unreachable_pub,
     reason = "a test program: whatever fails, fails the spec"
 )]

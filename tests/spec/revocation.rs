@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::{
-    Backend, Chat, Claims, Feed, SECRET, Script, Setup, Sidecar, eventually, key_of, within,
+    Backend, Chat, Claims, Feed, SECRET, Script, Setup, Sidecar, eventually, within,
 };
 
 async fn open(sidecar: &Sidecar, key: &str) -> Chat {
@@ -26,10 +26,7 @@ async fn a_revoked_key_closes_its_open_websocket() {
 #[tokio::test]
 async fn every_socket_of_a_revoked_key_is_closed_and_no_other() {
     let backend = Backend::start().await;
-    let setup = Setup::before(&backend)
-        .key("alice")
-        .key("bob")
-        .set("listen", "workers = 2");
+    let setup = Setup::before(&backend).key("alice").key("bob").set("listen", "workers = 2");
     let sidecar = setup.clone().start().await;
     let (mut gone, mut staying) = (Vec::new(), Vec::new());
     for _ in 0..50 {
@@ -64,9 +61,7 @@ async fn a_key_bound_to_another_user_ends_what_it_opened() {
     let setup = Setup::before(&backend).key_with("web", "user = \"alice\"");
     let sidecar = setup.clone().start().await;
     let mut chat = open(&sidecar, "web").await;
-    sidecar
-        .reconfigure(&setup.key_with("web", "user = \"bob\""))
-        .await;
+    sidecar.reconfigure(&setup.key_with("web", "user = \"bob\"")).await;
     assert_eq!(chat.closed_within_a_second().await, 4403);
 }
 
@@ -77,9 +72,7 @@ async fn an_acting_key_that_may_less_ends_what_it_may_no_longer() {
     let sidecar = setup.clone().start().await;
     let mut visitor = sidecar.websocket("/ws/visitor-1").key("site").open().await;
     let mut guest = sidecar.websocket("/ws/guest-1").key("site").open().await;
-    sidecar
-        .reconfigure(&setup.key_with("site", "acts_as = [\"visitor-*\"]"))
-        .await;
+    sidecar.reconfigure(&setup.key_with("site", "acts_as = [\"visitor-*\"]")).await;
     assert_eq!(guest.closed_within_a_second().await, 4403);
     assert!(visitor.is_alive().await);
 }
@@ -89,14 +82,11 @@ async fn a_permission_that_is_gone_closes_what_it_opened() {
     let backend = Backend::start().await;
     let route = "require = \"CONVERSATION:WRITE\"";
     let key = |permission: &str| format!("user = \"alice\"\npermissions = [\"{permission}\"]");
-    let setup = Setup::before(&backend)
-        .route("/ws", route)
-        .key_with("web", &key("CONVERSATION:WRITE"));
+    let setup =
+        Setup::before(&backend).route("/ws", route).key_with("web", &key("CONVERSATION:WRITE"));
     let sidecar = setup.clone().start().await;
     let mut chat = open(&sidecar, "web").await;
-    sidecar
-        .reconfigure(&setup.key_with("web", &key("CONVERSATION:READ")))
-        .await;
+    sidecar.reconfigure(&setup.key_with("web", &key("CONVERSATION:READ"))).await;
     assert_eq!(chat.closed_within_a_second().await, 4403);
     assert_eq!(sidecar.get("/").key("web").status().await, 200);
 }
@@ -104,15 +94,11 @@ async fn a_permission_that_is_gone_closes_what_it_opened() {
 #[tokio::test]
 async fn a_rule_that_changes_closes_what_it_let_in() {
     let backend = Backend::start().await;
-    let setup = Setup::before(&backend)
-        .key("alice")
-        .route("/ws", "access = \"open\"");
+    let setup = Setup::before(&backend).key("alice").route("/ws", "access = \"open\"");
     let sidecar = setup.clone().start().await;
     let mut open_to_all = sidecar.websocket("/ws").open().await;
     let mut elsewhere = sidecar.websocket("/other").key("alice").open().await;
-    let closed = setup
-        .without("route /ws access = \"open\"")
-        .route("/ws", "access = \"deny\"");
+    let closed = setup.without("route /ws access = \"open\"").route("/ws", "access = \"deny\"");
     sidecar.reconfigure(&closed).await;
     assert_eq!(open_to_all.closed_within_a_second().await, 4403);
     assert!(elsewhere.is_alive().await);
@@ -123,11 +109,7 @@ async fn an_issuer_that_is_gone_closes_what_its_tokens_opened() {
     let backend = Backend::start().await;
     let setup = Setup::before(&backend).issuer().key("bob");
     let sidecar = setup.clone().start().await;
-    let mut alice = sidecar
-        .websocket("/ws")
-        .token(&Claims::of("alice").sign())
-        .open()
-        .await;
+    let mut alice = sidecar.websocket("/ws").token(&Claims::of("alice").sign()).open().await;
     let mut bob = open(&sidecar, "bob").await;
     sidecar.reconfigure(&setup.without("issuer")).await;
     assert_eq!(alice.closed_within_a_second().await, 4403);
@@ -138,17 +120,10 @@ async fn an_issuer_that_is_gone_closes_what_its_tokens_opened() {
 async fn a_secret_that_changes_closes_what_it_opened() {
     let backend = Backend::start().await;
     let sidecar = Setup::before(&backend).issuer().start().await;
-    let mut alice = sidecar
-        .websocket("/ws")
-        .token(&Claims::of("alice").sign())
-        .open()
-        .await;
+    let mut alice = sidecar.websocket("/ws").token(&Claims::of("alice").sign()).open().await;
     assert!(alice.is_alive().await);
     sidecar.replace("jwt-secret", format!("new-{SECRET}"));
-    assert_eq!(
-        within(Duration::from_secs(2), "the change acts", alice.closed()).await,
-        4403
-    );
+    assert_eq!(within(Duration::from_secs(2), "the change acts", alice.closed()).await, 4403);
 }
 
 #[tokio::test]
@@ -158,20 +133,12 @@ async fn a_change_of_something_else_closes_nothing() {
     let sidecar = setup.clone().start().await;
     let mut chats = [
         open(&sidecar, "alice").await,
-        sidecar
-            .websocket("/ws")
-            .token(&Claims::of("bob").sign())
-            .open()
-            .await,
+        sidecar.websocket("/ws").token(&Claims::of("bob").sign()).open().await,
     ];
     for round in 0..5 {
-        let changed = setup
-            .clone()
-            .key(&format!("round-{round}"))
-            .route("/other", "access = \"deny\"");
-        sidecar
-            .reconfigure(&changed.set("limits", &format!("h2_streams = {}", 50 + round)))
-            .await;
+        let changed =
+            setup.clone().key(&format!("round-{round}")).route("/other", "access = \"deny\"");
+        sidecar.reconfigure(&changed.set("limits", &format!("h2_streams = {}", 50 + round))).await;
     }
     for chat in &mut chats {
         assert!(chat.is_alive().await);
@@ -184,9 +151,7 @@ async fn a_lowered_limit_closes_nothing() {
     let setup = Setup::before(&backend).key("alice");
     let sidecar = setup.clone().start().await;
     let mut chats = [open(&sidecar, "alice").await, open(&sidecar, "alice").await];
-    sidecar
-        .reconfigure(&setup.set("websocket", "max_per_user = 1"))
-        .await;
+    sidecar.reconfigure(&setup.set("websocket", "max_per_user = 1")).await;
     assert_eq!(sidecar.websocket("/ws").key("alice").refused().await, 429);
     for chat in &mut chats {
         assert!(chat.is_alive().await);
@@ -198,15 +163,9 @@ async fn a_key_that_expires_closes_what_it_opened() {
     let backend = Backend::start().await;
     let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(4);
     let settings = format!("user = \"alice\"\nexpires = {soon:.0}");
-    let sidecar = Setup::before(&backend)
-        .key_with("short", &settings)
-        .start()
-        .await;
+    let sidecar = Setup::before(&backend).key_with("short", &settings).start().await;
     let mut chat = open(&sidecar, "short").await;
-    assert_eq!(
-        within(Duration::from_secs(6), "the key expires", chat.closed()).await,
-        4401
-    );
+    assert_eq!(within(Duration::from_secs(6), "the key expires", chat.closed()).await, 4401);
 }
 
 #[tokio::test]
@@ -216,21 +175,12 @@ async fn a_stream_of_a_revoked_key_ends() {
     let setup = Setup::before(&backend).key("alice").key("bob");
     let sidecar = setup.clone().start().await;
     let mut raw = sidecar.raw().await;
-    raw.write(format!(
-        "GET / HTTP/1.1\r\nHost: chat.example\r\nX-API-Key: {}\r\n\r\n",
-        key_of("alice")
-    ))
-    .await;
+    raw.write(sidecar.get("/").key("alice").bytes()).await;
     raw.head().await;
     feed.chunk("data: one\n\n");
     assert_eq!(raw.chunk().await, "data: one\n\n");
     sidecar.reconfigure(&setup.without("alice")).await;
-    let (rest, end) = within(
-        Duration::from_secs(3),
-        "the stream ends",
-        raw.rest_of_chunks(),
-    )
-    .await;
+    let (rest, end) = within(Duration::from_secs(3), "the stream ends", raw.rest_of_chunks()).await;
     assert_eq!((rest.as_str(), end), ("", crate::support::End::Complete));
 }
 
@@ -242,16 +192,10 @@ async fn a_revocation_acts_beside_a_broken_certificate() {
     let (mut alice, mut bob) = (open(&sidecar, "alice").await, open(&sidecar, "bob").await);
     sidecar.replace("server.key", sidecar.certify(&["chat.example"]).key);
     sidecar.replace("doorward.toml", setup.without("alice").text());
-    assert_eq!(
-        within(Duration::from_secs(2), "it acts", alice.closed()).await,
-        4403
-    );
+    assert_eq!(within(Duration::from_secs(2), "it acts", alice.closed()).await, 4403);
     assert!(bob.is_alive().await);
     assert_eq!(sidecar.get("/").key("alice").status().await, 401);
-    eventually("the certificate is complained of", async || {
-        sidecar.log().contains("server")
-    })
-    .await;
+    eventually("the certificate is complained of", async || sidecar.log().contains("server")).await;
     assert_eq!(sidecar.get("/").key("bob").status().await, 200);
 }
 
@@ -262,13 +206,8 @@ async fn a_revocation_acts_in_the_middle_of_a_message() {
     let setup = Setup::before(&backend).key("alice").key("bob");
     let sidecar = setup.clone().start().await;
     let mut frames = sidecar.websocket("/ws").key("alice").frames().await;
-    frames
-        .raw
-        .write(&crate::support::Frames::masked(0x81, &[b'x'; 200])[..100])
-        .await;
-    backend
-        .until("half of it is there", |seen| seen[0].after.len() == 100)
-        .await;
+    frames.raw.write(&crate::support::Frames::masked(0x81, &[b'x'; 200])[..100]).await;
+    backend.until("half of it is there", |seen| seen[0].after.len() == 100).await;
     sidecar.reconfigure(&setup.without("alice")).await;
     assert_eq!(frames.close_code().await, 4403);
     backend.until_gone().await;

@@ -27,10 +27,7 @@ async fn events_arrive_one_by_one() {
     assert!(raw.head().await.start().starts_with("HTTP/1.1 200"));
     for event in ["data: one\n\n", "data: two\n\n", "data: three\n\n"] {
         feed.chunk(event);
-        assert_eq!(
-            within(Duration::from_secs(1), "the event", raw.chunk()).await,
-            event
-        );
+        assert_eq!(within(Duration::from_secs(1), "the event", raw.chunk()).await, event);
     }
     feed.last_chunk();
     assert_eq!(raw.rest_of_chunks().await, (String::new(), End::Complete));
@@ -41,8 +38,7 @@ async fn an_upload_is_not_held_back() {
     let backend = Backend::start().await;
     let sidecar = sidecar(&backend).await;
     let mut raw = sidecar.raw().await;
-    raw.write(request("POST", "Transfer-Encoding: chunked\r\n"))
-        .await;
+    raw.write(request("POST", "Transfer-Encoding: chunked\r\n")).await;
     raw.write("3\r\none\r\n").await;
     backend
         .until("the first chunk is there", |seen| {
@@ -60,20 +56,10 @@ async fn a_large_body_passes_both_ways_unchanged() {
     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
     let backend = Backend::always(Script::Answer([head.as_bytes(), &body].concat())).await;
     let sidecar = sidecar(&backend).await;
-    let answer = sidecar
-        .request("POST", "/")
-        .key("alice")
-        .body(&body)
-        .send()
-        .await;
+    let answer = sidecar.request("POST", "/").key("alice").body(&body).send().await;
     assert!(answer.body == body && answer.end == End::Complete);
     assert!(backend.only().body == body);
-    let answer = sidecar
-        .request("POST", "/")
-        .key("alice")
-        .body(&body)
-        .send_over_http2()
-        .await;
+    let answer = sidecar.request("POST", "/").key("alice").body(&body).send_over_http2().await;
     assert!(answer.body == body && answer.end == End::Complete);
 }
 
@@ -103,12 +89,7 @@ async fn a_client_that_leaves_cancels_the_backends_work() {
     raw.write(request("GET", "")).await;
     raw.head().await;
     raw.reset();
-    within(
-        Duration::from_secs(2),
-        "the backend is told",
-        backend.until_gone(),
-    )
-    .await;
+    within(Duration::from_secs(2), "the backend is told", backend.until_gone()).await;
 }
 
 #[tokio::test]
@@ -117,16 +98,9 @@ async fn a_client_that_leaves_before_the_answer_cancels_the_backends_work() {
     let sidecar = sidecar(&backend).await;
     let mut raw = sidecar.raw().await;
     raw.write(request("GET", "")).await;
-    backend
-        .until("the request is there", |seen| !seen.is_empty())
-        .await;
+    backend.until("the request is there", |seen| !seen.is_empty()).await;
     raw.reset();
-    within(
-        Duration::from_secs(2),
-        "the backend is told",
-        backend.until_gone(),
-    )
-    .await;
+    within(Duration::from_secs(2), "the backend is told", backend.until_gone()).await;
 }
 
 #[tokio::test]
@@ -136,10 +110,7 @@ async fn an_event_stream_ends_in_order_when_its_token_expires() {
     let sidecar = sidecar(&backend).await;
     let token = Claims::of("alice").with("exp", in_seconds(1)).sign();
     let mut raw = sidecar.raw().await;
-    raw.write(format!(
-        "GET / HTTP/1.1\r\nHost: chat.example\r\nAuthorization: Bearer {token}\r\n\r\n"
-    ))
-    .await;
+    raw.write(sidecar.get("/").bearer(&token).bytes()).await;
     raw.head().await;
     feed.chunk("data: one\n\n");
     let (events, end) = within(Duration::from_secs(4), "the end", raw.rest_of_chunks()).await;
@@ -155,10 +126,7 @@ async fn any_other_answer_is_cut_when_its_token_expires() {
     let sidecar = sidecar(&backend).await;
     let token = Claims::of("alice").with("exp", in_seconds(1)).sign();
     let mut raw = sidecar.raw().await;
-    raw.write(format!(
-        "GET / HTTP/1.1\r\nHost: chat.example\r\nAuthorization: Bearer {token}\r\n\r\n"
-    ))
-    .await;
+    raw.write(sidecar.get("/").bearer(&token).bytes()).await;
     raw.head().await;
     feed.chunk("half of it");
     let (text, end) = within(Duration::from_secs(4), "the end", raw.rest_of_chunks()).await;
@@ -170,11 +138,7 @@ async fn response_trailers_pass() {
     let answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 7\r\n\r\n";
     let backend = Backend::always(Script::answer(answer)).await;
     let sidecar = sidecar(&backend).await;
-    let request = sidecar
-        .get("/")
-        .key("alice")
-        .header("TE", "trailers")
-        .header("Connection", "TE");
+    let request = sidecar.get("/").key("alice").header("TE", "trailers").header("Connection", "TE");
     assert_eq!(request.send().await.trailers.to_lowercase(), "x-sum: 7\n");
     let answer = sidecar.get("/").key("alice").send_over_http2().await;
     assert_eq!(answer.trailers, "x-sum: 7\n");
@@ -185,10 +149,7 @@ async fn answers_without_a_body_have_none() {
     for (method, answer) in [
         ("HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"),
         ("GET", "HTTP/1.1 204 No Content\r\n\r\n"),
-        (
-            "GET",
-            "HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\nContent-Length: 5\r\n\r\n",
-        ),
+        ("GET", "HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\nContent-Length: 5\r\n\r\n"),
     ] {
         let backend = Backend::always(Script::answer(answer)).await;
         let sidecar = sidecar(&backend).await;
@@ -197,20 +158,14 @@ async fn answers_without_a_body_have_none() {
         let first = raw.answer_to(method).await;
         assert_eq!(first.status.to_string(), answer[9..12]);
         raw.write(request(method, "")).await;
-        assert_eq!(
-            raw.answer_to(method).await.lasting(),
-            first.lasting(),
-            "out of step"
-        );
+        assert_eq!(raw.answer_to(method).await.lasting(), first.lasting(), "out of step");
     }
 }
 
 #[tokio::test]
 async fn the_length_of_a_head_request_is_the_backends() {
-    let backend = Backend::always(Script::answer(
-        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
-    ))
-    .await;
+    let backend =
+        Backend::always(Script::answer("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")).await;
     let sidecar = sidecar(&backend).await;
     let answer = sidecar.request("HEAD", "/").key("alice").send().await;
     assert_eq!(answer.header("content-length"), Some("5"));
@@ -236,17 +191,12 @@ async fn hop_by_hop_headers_of_an_answer_go_no_further() {
         assert_eq!(answer.header(name), None, "{name}");
     }
     assert_eq!(answer.header("x-kept"), Some("2"));
-    assert_eq!(
-        sidecar.get("/").key("alice").send_over_http2().await.status,
-        200
-    );
+    assert_eq!(sidecar.get("/").key("alice").send_over_http2().await.status, 200);
 }
 
 #[tokio::test]
 async fn many_headers_of_an_answer_pass() {
-    let cookies: String = (0..200)
-        .map(|number| format!("Set-Cookie: c{number}=1\r\n"))
-        .collect();
+    let cookies: String = (0..200).map(|number| format!("Set-Cookie: c{number}=1\r\n")).collect();
     let answer = format!("HTTP/1.1 200 OK\r\n{cookies}Content-Length: 2\r\n\r\nok");
     let backend = Backend::always(Script::answer(answer)).await;
     let sidecar = sidecar(&backend).await;
@@ -270,10 +220,7 @@ async fn a_redirect_to_the_backend_comes_back_as_the_public_origin() {
     let backend = Backend::playing(play).await;
     let sidecar = sidecar(&backend).await;
     let answer = sidecar.get("/users").key("alice").send().await;
-    assert_eq!(
-        answer.header("location"),
-        Some("https://chat.example/users/")
-    );
+    assert_eq!(answer.header("location"), Some("https://chat.example/users/"));
     let answer = sidecar.get("/elsewhere").key("alice").send().await;
     assert_eq!(answer.header("location"), Some("https://other.example/"));
 }
@@ -284,32 +231,11 @@ async fn a_unix_socket_and_tls_lead_to_the_backend_too() {
     let backend = Backend::on_unix(&dir.path().join("chat.sock"));
     let sidecar = Setup::before(&backend).key("alice").start().await;
     assert_eq!(sidecar.get("/").key("alice").status().await, 200);
-    assert!(
-        sidecar
-            .websocket("/ws")
-            .key("alice")
-            .open()
-            .await
-            .is_alive()
-            .await
-    );
+    assert!(sidecar.websocket("/ws").key("alice").open().await.is_alive().await);
     let authority = crate::support::Authority::new();
     let backend = Backend::over_tls(&authority).await;
-    let setup = Setup::before(&backend)
-        .key("alice")
-        .file("backend-ca.pem", &authority.pem());
-    let sidecar = setup
-        .set("backend", "ca_file = \"backend-ca.pem\"")
-        .start()
-        .await;
+    let setup = Setup::before(&backend).key("alice").file("backend-ca.pem", &authority.pem());
+    let sidecar = setup.set("backend", "ca_file = \"backend-ca.pem\"").start().await;
     assert_eq!(sidecar.get("/").key("alice").status().await, 200);
-    assert!(
-        sidecar
-            .websocket("/ws")
-            .key("alice")
-            .open()
-            .await
-            .is_alive()
-            .await
-    );
+    assert!(sidecar.websocket("/ws").key("alice").open().await.is_alive().await);
 }

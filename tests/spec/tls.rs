@@ -15,15 +15,11 @@ async fn sidecar(backend: &Backend) -> Sidecar {
 async fn both_current_versions_are_spoken() {
     let backend = Backend::start().await;
     let sidecar = sidecar(&backend).await;
-    for (version, spoken) in [
-        (&version::TLS12, ProtocolVersion::TLSv1_2),
-        (&version::TLS13, ProtocolVersion::TLSv1_3),
-    ] {
+    for (version, spoken) in
+        [(&version::TLS12, ProtocolVersion::TLSv1_2), (&version::TLS13, ProtocolVersion::TLSv1_3)]
+    {
         let config = sidecar.authority().client_config_of(version, "http/1.1");
-        let stream = sidecar
-            .connect_with(Arc::new(config), "chat.example")
-            .await
-            .unwrap();
+        let stream = sidecar.connect_with(Arc::new(config), "chat.example").await.unwrap();
         assert_eq!(stream.get_ref().1.protocol_version(), Some(spoken));
     }
 }
@@ -43,14 +39,11 @@ async fn older_versions_and_weak_suites_are_refused() {
         stream.write_all(&hello).await.unwrap();
         let mut answer = Vec::new();
         let _ = crate::support::soon("it is refused", stream.read_to_end(&mut answer)).await;
-        assert!(
-            answer.is_empty() || answer[0] == 21,
-            "{name}: no alert: {answer:x?}"
-        );
+        assert!(answer.is_empty() || answer[0] == 21, "{name}: no alert: {answer:x?}");
     }
 }
 
-/// A ClientHello of one version and one suite (RFC 5246 §7.4.1.2).
+/// A `ClientHello` of one version and one suite (RFC 5246 §7.4.1.2).
 fn hello(major: u8, minor: u8, suite: u16) -> Vec<u8> {
     let mut body = vec![major, minor];
     body.extend([7; 32]);
@@ -70,16 +63,10 @@ async fn plain_http_on_the_tls_port_is_refused() {
     let backend = Backend::start().await;
     let sidecar = sidecar(&backend).await;
     let mut stream = sidecar.tcp().await;
-    stream
-        .write_all(b"GET / HTTP/1.1\r\nHost: chat.example\r\n\r\n")
-        .await
-        .unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: chat.example\r\n\r\n").await.unwrap();
     let mut answer = Vec::new();
     let _ = crate::support::soon("it is refused", stream.read_to_end(&mut answer)).await;
-    assert!(
-        !String::from_utf8_lossy(&answer).contains("200"),
-        "{answer:?}"
-    );
+    assert!(!String::from_utf8_lossy(&answer).contains("200"), "{answer:?}");
     assert!(backend.seen().is_empty());
 }
 
@@ -89,10 +76,7 @@ async fn the_protocol_is_the_clients_choice() {
     let sidecar = sidecar(&backend).await;
     for protocol in ["h2", "http/1.1"] {
         let stream = sidecar.connect(protocol, "chat.example").await;
-        assert_eq!(
-            stream.get_ref().1.alpn_protocol(),
-            Some(protocol.as_bytes())
-        );
+        assert_eq!(stream.get_ref().1.alpn_protocol(), Some(protocol.as_bytes()));
     }
 }
 
@@ -107,26 +91,13 @@ async fn each_name_is_shown_its_own_certificate() {
         .file("other.pem", &pem.certificate)
         .file("other.key", &pem.key);
     let sidecar = setup.block("also", also).start().await;
+    assert!(sidecar.try_connect("http/1.1", "chat.example").await.is_ok());
     assert!(
-        sidecar
-            .try_connect("http/1.1", "chat.example")
-            .await
-            .is_ok()
-    );
-    assert!(
-        sidecar
-            .try_connect("http/1.1", "a.other.example")
-            .await
-            .is_err(),
+        sidecar.try_connect("http/1.1", "a.other.example").await.is_err(),
         "of another authority"
     );
     let config = authority.client_config("http/1.1");
-    assert!(
-        sidecar
-            .connect_with(config, "a.other.example")
-            .await
-            .is_ok()
-    );
+    assert!(sidecar.connect_with(config, "a.other.example").await.is_ok());
 }
 
 #[tokio::test]
@@ -138,10 +109,7 @@ async fn a_new_certificate_is_shown_and_open_connections_stay() {
     let pem = sidecar.certify(&["chat.example"]);
     sidecar.replace("server.pem", pem.certificate);
     sidecar.replace("server.key", pem.key);
-    eventually("it is shown", async || {
-        sidecar.shown_certificate().await != old
-    })
-    .await;
+    eventually("it is shown", async || sidecar.shown_certificate().await != old).await;
     assert!(chat.is_alive().await);
 }
 
@@ -151,10 +119,7 @@ async fn a_certificate_that_does_not_match_its_key_is_not_taken() {
     let sidecar = sidecar(&backend).await;
     let old = sidecar.shown_certificate().await;
     sidecar.replace("server.pem", sidecar.certify(&["chat.example"]).certificate);
-    eventually("it is complained of", async || {
-        sidecar.log().contains("server.pem")
-    })
-    .await;
+    eventually("it is complained of", async || sidecar.log().contains("server.pem")).await;
     assert_eq!(sidecar.shown_certificate().await, old);
     sidecar.replace("server.key", "nonsense");
     assert_eq!(sidecar.get("/").key("alice").status().await, 200);
@@ -166,10 +131,7 @@ async fn a_session_is_resumed_after_a_new_certificate() {
     let sidecar = sidecar(&backend).await;
     let config = sidecar.authority().client_config("http/1.1");
     let kind = async || {
-        let mut stream = sidecar
-            .connect_with(Arc::clone(&config), "chat.example")
-            .await
-            .unwrap();
+        let mut stream = sidecar.connect_with(Arc::clone(&config), "chat.example").await.unwrap();
         stream
             .write_all(b"GET / HTTP/1.1\r\nHost: chat.example\r\nConnection: close\r\n\r\n")
             .await
@@ -179,37 +141,20 @@ async fn a_session_is_resumed_after_a_new_certificate() {
     };
     assert_ne!(kind().await, Some(HandshakeKind::Resumed));
     assert_eq!(kind().await, Some(HandshakeKind::Resumed));
-    let (old, pem) = (
-        sidecar.shown_certificate().await,
-        sidecar.certify(&["chat.example"]),
-    );
+    let (old, pem) = (sidecar.shown_certificate().await, sidecar.certify(&["chat.example"]));
     sidecar.replace("server.pem", pem.certificate);
     sidecar.replace("server.key", pem.key);
-    eventually("it is shown", async || {
-        sidecar.shown_certificate().await != old
-    })
-    .await;
+    eventually("it is shown", async || sidecar.shown_certificate().await != old).await;
     assert_eq!(kind().await, Some(HandshakeKind::Resumed));
 }
 
 #[tokio::test]
 async fn plain_http_is_sent_to_https_and_nowhere_else() {
     let backend = Backend::start().await;
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let setup = Setup::before(&backend)
-        .key("alice")
-        .route("/open", "access = \"open\"");
-    let sidecar = setup
-        .set("listen", &format!("redirect = \"127.0.0.1:{port}\""))
-        .start()
-        .await;
-    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port))
-        .await
-        .unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let setup = Setup::before(&backend).key("alice").route("/open", "access = \"open\"");
+    let sidecar = setup.set("listen", &format!("redirect = \"127.0.0.1:{port}\"")).start().await;
+    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     stream
         .write_all(b"GET /open?a=1 HTTP/1.1\r\nHost: chat.example\r\nConnection: close\r\n\r\n")
         .await
@@ -217,10 +162,8 @@ async fn plain_http_is_sent_to_https_and_nowhere_else() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 308"), "{answer}");
-    let location = format!(
-        "location: https://chat.example:{}/open?a=1\r\n",
-        sidecar.address().port()
-    );
+    let location =
+        format!("location: https://chat.example:{}/open?a=1\r\n", sidecar.address().port());
     assert!(answer.to_lowercase().contains(&location), "{answer}");
     assert_eq!(backend.connections(), 0);
 }
@@ -229,24 +172,11 @@ async fn plain_http_is_sent_to_https_and_nowhere_else() {
 async fn strict_transport_security_is_said_when_asked_for() {
     let backend = Backend::start().await;
     let quiet = sidecar(&backend).await;
-    assert_eq!(
-        quiet
-            .get("/")
-            .key("alice")
-            .send()
-            .await
-            .header("strict-transport-security"),
-        None
-    );
-    let setup = Setup::before(&backend)
-        .key("alice")
-        .set("tls", "hsts = \"365d\"");
+    assert_eq!(quiet.get("/").key("alice").send().await.header("strict-transport-security"), None);
+    let setup = Setup::before(&backend).key("alice").set("tls", "hsts = \"365d\"");
     let sidecar = setup.start().await;
     for request in [sidecar.get("/").key("alice"), sidecar.get("/")] {
         let answer = request.send().await;
-        assert_eq!(
-            answer.header("strict-transport-security"),
-            Some("max-age=31536000")
-        );
+        assert_eq!(answer.header("strict-transport-security"), Some("max-age=31536000"));
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::{
-    Backend, Claims, End, Feed, Frames, Script, Setup, eventually, in_seconds, key_of, within,
+    Backend, Claims, End, Feed, Frames, Script, Setup, eventually, in_seconds, within,
 };
 
 const TEXT: u8 = 0x81;
@@ -25,9 +25,7 @@ async fn a_chat_streams_through() {
         assert_eq!(chat.hear().await, word);
     }
     chat.close().await;
-    backend
-        .until("the socket is closed", |seen| seen[0].gone)
-        .await;
+    backend.until("the socket is closed", |seen| seen[0].gone).await;
 }
 
 #[tokio::test]
@@ -35,46 +33,38 @@ async fn the_handshake_is_answered_for_the_clients_own_key() {
     let backend = Backend::start().await;
     let sidecar = Setup::before(&backend).key("alice").start().await;
     let (answer, _) = sidecar.websocket("/ws").key("alice").answer().await;
-    assert_eq!(
-        answer.header("sec-websocket-accept"),
-        Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
-    );
-    assert_eq!(
-        answer.header("upgrade").map(str::to_lowercase).as_deref(),
-        Some("websocket")
-    );
+    assert_eq!(answer.header("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+    assert_eq!(answer.header("upgrade").map(str::to_lowercase).as_deref(), Some("websocket"));
     assert!(answer.header("x-request-id").is_some());
 }
+
+/// Frames with control frames between fragments, compressed and reserved ones.
+const FRAMES: &[(u8, &[u8])] = &[
+    (TEXT, b"hello"),
+    (0x82, &[0, 255]),
+    (0x89, b"ping"),
+    (0x8a, b"pong"),
+    (TEXT, b""),
+    (TEXT, &[b'x'; 70_000]),
+    (0x01, b"a fragment"),
+    (0x00, b"another"),
+    (0x89, b"between"),
+    (0x80, b"the last"),
+    (0xc1, b"\xca\x48\xcd\xc9\xc9\x07\x00"),
+    (0xf3, b"reserved"),
+];
 
 #[tokio::test]
 async fn frames_of_every_kind_pass_byte_for_byte() {
     let backend = Backend::start().await;
     let (_sidecar, mut frames) = open(&backend).await;
-    let long = vec![b'x'; 70_000];
     let mut sent = Vec::new();
-    for (first, payload) in [
-        (TEXT, &b"hello"[..]),
-        (0x82, &[0, 255]),
-        (0x89, b"ping"),
-        (0x8a, b"pong"),
-        (TEXT, b""),
-        (TEXT, &long),
-        (0x01, b"a fragment"),
-        (0x00, b"another"),
-        (0x89, b"between"),
-        (0x80, b"the last"),
-        (0xc1, b"\xca\x48\xcd\xc9\xc9\x07\x00"),
-        (0xf3, b"reserved"),
-    ] {
-        sent.extend(Frames::masked(first, payload));
-        frames.send(first, payload).await;
-        frames.expect(first, payload).await;
+    for (first, payload) in FRAMES {
+        sent.extend(Frames::masked(*first, payload));
+        frames.send(*first, payload).await;
+        frames.expect(*first, payload).await;
     }
-    backend
-        .until("everything has arrived", |seen| {
-            seen[0].after.len() == sent.len()
-        })
-        .await;
+    backend.until("everything has arrived", |seen| seen[0].after.len() == sent.len()).await;
     assert!(backend.only().after == sent);
 }
 
@@ -92,16 +82,10 @@ async fn compression_is_between_the_two_ends() {
         .websocket("/ws")
         .key("alice")
         .header("Sec-WebSocket-Extensions", "permessage-deflate");
-    let (answer, _) = handshake
-        .header("Sec-WebSocket-Protocol", "chat")
-        .answer()
-        .await;
+    let (answer, _) = handshake.header("Sec-WebSocket-Protocol", "chat").answer().await;
     assert_eq!(answer.header("sec-websocket-extensions"), Some(extension));
     assert_eq!(answer.header("sec-websocket-protocol"), Some("chat"));
-    assert_eq!(
-        backend.only().head.field("sec-websocket-extensions"),
-        Some("permessage-deflate")
-    );
+    assert_eq!(backend.only().head.field("sec-websocket-extensions"), Some("permessage-deflate"));
 }
 
 #[tokio::test]
@@ -119,9 +103,7 @@ async fn a_frame_of_sixteen_mebibytes_passes() {
 #[tokio::test]
 async fn a_longer_message_is_too_big() {
     let backend = Backend::start().await;
-    let setup = Setup::before(&backend)
-        .key("alice")
-        .set("websocket", "max_message = \"1KiB\"");
+    let setup = Setup::before(&backend).key("alice").set("websocket", "max_message = \"1KiB\"");
     let sidecar = setup.start().await;
     let mut frames = sidecar.websocket("/ws").key("alice").frames().await;
     frames.send(TEXT, &[b'x'; 1024]).await;
@@ -137,12 +119,7 @@ async fn what_was_sent_with_the_handshake_is_not_lost() {
     let backend = Backend::start().await;
     let sidecar = Setup::before(&backend).key("alice").start().await;
     let mut raw = sidecar.raw().await;
-    let head = "GET /ws HTTP/1.1\r\nHost: chat.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
-    let key = format!(
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nX-API-Key: {}\r\n\r\n",
-        key_of("alice")
-    );
-    let mut bytes = format!("{head}{key}").into_bytes();
+    let mut bytes = sidecar.websocket("/ws").key("alice").bytes().into_bytes();
     bytes.extend(Frames::masked(TEXT, b"early"));
     raw.write(bytes).await;
     assert_eq!(raw.answer().await.status, 101);
@@ -169,10 +146,7 @@ async fn a_backend_that_breaks_is_no_orderly_close() {
     feed.write(Frames::plain(TEXT, b"hi"));
     frames.expect(TEXT, b"hi").await;
     feed.reset();
-    assert_eq!(
-        within(Duration::from_secs(1), "the end", frames.close_code()).await,
-        1011
-    );
+    assert_eq!(within(Duration::from_secs(1), "the end", frames.close_code()).await, 1011);
     frames.raw.until_closed().await;
 }
 
@@ -185,11 +159,7 @@ async fn a_backend_that_breaks_within_a_message_leaves_it_unfinished() {
     feed.write(half);
     assert_eq!(frames.raw.bytes(6).await, half);
     feed.reset();
-    assert_eq!(
-        frames.raw.until_closed().await,
-        b"",
-        "a close frame inside a message"
-    );
+    assert_eq!(frames.raw.until_closed().await, b"", "a close frame inside a message");
 }
 
 #[tokio::test]
@@ -201,9 +171,7 @@ async fn a_half_close_passes_and_the_other_direction_goes_on() {
     feed.write(Frames::plain(CLOSE, &close));
     frames.expect(CLOSE, &close).await;
     frames.send(CLOSE, &close).await;
-    backend
-        .until("the echo arrives", |seen| seen[0].after.len() == 8)
-        .await;
+    backend.until("the echo arrives", |seen| seen[0].after.len() == 8).await;
     frames.raw.half_close().await;
     backend.until_gone().await;
 }
@@ -213,19 +181,13 @@ async fn a_client_that_vanishes_lets_go_of_the_backend() {
     let backend = Backend::always(Script::tunnel(&Feed::new())).await;
     let (sidecar, frames) = open(&backend).await;
     eventually("it is counted", async || {
-        sidecar
-            .metric("doorward_websockets_open{worker=\"0\"}")
-            .await
-            == Some(1.0)
+        sidecar.metric("doorward_websockets_open{worker=\"0\"}").await == Some(1.0)
     })
     .await;
     frames.raw.reset();
     backend.until_gone().await;
     eventually("it is counted", async || {
-        sidecar
-            .metric("doorward_websockets_open{worker=\"0\"}")
-            .await
-            == Some(0.0)
+        sidecar.metric("doorward_websockets_open{worker=\"0\"}").await == Some(0.0)
     })
     .await;
 }
@@ -238,14 +200,9 @@ async fn a_socket_ends_with_its_token() {
     let mut alice = sidecar.websocket("/ws").token(&token).open().await;
     let mut bob = sidecar.websocket("/ws").key("bob").open().await;
     assert!(alice.is_alive().await);
-    assert_eq!(
-        within(Duration::from_secs(4), "the token expires", alice.closed()).await,
-        4401
-    );
+    assert_eq!(within(Duration::from_secs(4), "the token expires", alice.closed()).await, 4401);
     assert!(bob.is_alive().await);
-    backend
-        .until("the backend's side is closed", |seen| seen[0].gone)
-        .await;
+    backend.until("the backend's side is closed", |seen| seen[0].gone).await;
 }
 
 #[tokio::test]
@@ -273,12 +230,7 @@ async fn a_message_that_never_ends_is_cut() {
     let token = Claims::of("alice").with("exp", in_seconds(1)).sign();
     let mut frames = sidecar.websocket("/ws").token(&token).frames().await;
     feed.write(&Frames::plain(TEXT, &[b'x'; 200])[..100]);
-    let rest = within(
-        Duration::from_secs(5),
-        "the socket is cut",
-        frames.raw.until_closed(),
-    )
-    .await;
+    let rest = within(Duration::from_secs(5), "the socket is cut", frames.raw.until_closed()).await;
     assert_eq!(rest.len(), 100);
     backend.until_gone().await;
 }
@@ -290,15 +242,10 @@ async fn a_refused_upgrade_is_relayed_and_opens_no_tunnel() {
     let sidecar = Setup::before(&backend).key("alice").start().await;
     let (answer, mut raw) = sidecar.websocket("/ws").key("alice").answer().await;
     assert_eq!(
-        (
-            answer.status,
-            answer.text().as_str(),
-            answer.header("x-own")
-        ),
+        (answer.status, answer.text().as_str(), answer.header("x-own")),
         (403, "no", Some("yes"))
     );
-    raw.write("GET /next HTTP/1.1\r\nHost: chat.example\r\n\r\n")
-        .await;
+    raw.write(sidecar.get("/next").bytes()).await;
     if let Some(next) = raw.answer_or_close().await {
         assert_eq!((next.status, next.end), (401, End::Complete));
     }
@@ -314,15 +261,8 @@ async fn an_upgrade_answered_as_a_plain_request_opens_no_tunnel() {
         .await;
         let sidecar = Setup::before(&backend).key("alice").start().await;
         let mut raw = sidecar.raw().await;
-        let head = "GET /ws HTTP/1.1\r\nHost: chat.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
-        let key = format!(
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nX-API-Key: {}\r\n\r\n",
-            key_of("alice")
-        );
-        raw.write(format!(
-            "{head}{key}GET /smuggled HTTP/1.1\r\nHost: chat.example\r\n\r\n"
-        ))
-        .await;
+        raw.write(sidecar.websocket("/ws").key("alice").bytes()).await;
+        raw.write(sidecar.get("/smuggled").bytes()).await;
         assert_eq!(raw.answer().await.status.to_string(), status[..3]);
         if let Some(next) = raw.answer_or_close().await {
             assert_eq!(next.status, 401);
@@ -342,36 +282,17 @@ async fn an_upgrade_with_a_wrong_accept_value_is_a_bad_gateway() {
 #[tokio::test]
 async fn a_user_may_have_only_so_many_sockets() {
     let backend = Backend::start().await;
-    let setup = Setup::before(&backend)
-        .key("alice")
-        .key("bob")
-        .set("websocket", "max_per_user = 2");
+    let setup =
+        Setup::before(&backend).key("alice").key("bob").set("websocket", "max_per_user = 2");
     let sidecar = setup.start().await;
     let first = sidecar.websocket("/ws").key("alice").open().await;
     let mut second = sidecar.websocket("/ws").key("alice").open().await;
     let (answer, _) = sidecar.websocket("/ws").key("alice").answer().await;
     assert_eq!(answer.status, 429);
     assert!(answer.header("retry-after").is_some());
-    assert!(
-        sidecar
-            .websocket("/ws")
-            .key("bob")
-            .open()
-            .await
-            .is_alive()
-            .await
-    );
+    assert!(sidecar.websocket("/ws").key("bob").open().await.is_alive().await);
     first.close().await;
-    let again = async || {
-        sidecar
-            .websocket("/ws")
-            .key("alice")
-            .answer()
-            .await
-            .0
-            .status
-            == 101
-    };
+    let again = async || sidecar.websocket("/ws").key("alice").answer().await.0.status == 101;
     eventually("there is room again", again).await;
     assert!(second.is_alive().await);
 }
@@ -379,9 +300,7 @@ async fn a_user_may_have_only_so_many_sockets() {
 #[tokio::test]
 async fn an_idle_socket_may_be_closed() {
     let backend = Backend::start().await;
-    let setup = Setup::before(&backend)
-        .key("alice")
-        .set("websocket", "idle_timeout = \"1s\"");
+    let setup = Setup::before(&backend).key("alice").set("websocket", "idle_timeout = \"1s\"");
     let sidecar = setup.start().await;
     let mut chat = sidecar.websocket("/ws").key("alice").open().await;
     assert!(chat.is_alive().await);

@@ -7,10 +7,7 @@ async fn a_bad_credential_is_refused_before_the_upgrade_and_the_backend_sees_not
     let backend = Backend::start().await;
     let sidecar = Setup::before(&backend).key("alice").start().await;
     assert_eq!(sidecar.websocket("/ws").refused().await, 401);
-    assert_eq!(
-        sidecar.websocket("/ws").token("nonsense").refused().await,
-        401
-    );
+    assert_eq!(sidecar.websocket("/ws").token("nonsense").refused().await, 401);
     assert_eq!(sidecar.websocket("/ws").token("").refused().await, 401);
     assert_eq!(backend.connections(), 0);
 }
@@ -32,25 +29,10 @@ async fn headers_open_a_socket_as_well() {
     let backend = Backend::start().await;
     let sidecar = Setup::before(&backend).key("alice").start().await;
     let key = key_of("alice");
-    let bearer = sidecar
-        .websocket("/ws")
-        .header("Authorization", &format!("Bearer {key}"));
+    let bearer = sidecar.websocket("/ws").header("Authorization", &format!("Bearer {key}"));
     assert!(bearer.open().await.is_alive().await);
-    assert!(
-        sidecar
-            .websocket("/ws")
-            .header("X-API-Key", &key)
-            .open()
-            .await
-            .is_alive()
-            .await
-    );
-    assert!(
-        backend
-            .seen()
-            .iter()
-            .all(|seen| !seen.everything().contains(&key))
-    );
+    assert!(sidecar.websocket("/ws").header("X-API-Key", &key).open().await.is_alive().await);
+    assert!(backend.seen().iter().all(|seen| !seen.everything().contains(&key)));
 }
 
 #[tokio::test]
@@ -58,13 +40,10 @@ async fn a_subprotocol_may_carry_the_credential_and_is_never_chosen_nor_forwarde
     let backend = Backend::start().await;
     let sidecar = Setup::before(&backend).key("alice").start().await;
     let (key, encoded) = (key_of("alice"), encode(key_of("alice")));
-    for offer in [
-        format!("bearer, {key}, chat"),
-        format!("chat, base64url.bearer.authorization.{encoded}"),
-    ] {
-        let handshake = sidecar
-            .websocket("/ws")
-            .header("Sec-WebSocket-Protocol", &offer);
+    for offer in
+        [format!("bearer, {key}, chat"), format!("chat, base64url.bearer.authorization.{encoded}")]
+    {
+        let handshake = sidecar.websocket("/ws").header("Sec-WebSocket-Protocol", &offer);
         let (answer, _) = handshake.answer().await;
         assert_eq!(answer.status, 101, "{offer}");
         assert_eq!(answer.header("sec-websocket-protocol"), None);
@@ -77,18 +56,11 @@ async fn a_subprotocol_may_carry_the_credential_and_is_never_chosen_nor_forwarde
 #[tokio::test]
 async fn two_different_tokens_are_ambiguous() {
     let backend = Backend::start().await;
-    let sidecar = Setup::before(&backend)
-        .key("alice")
-        .key("bob")
-        .start()
-        .await;
+    let sidecar = Setup::before(&backend).key("alice").key("bob").start().await;
     let twice = sidecar.websocket("/ws").key("alice").key("bob");
     assert_eq!(twice.refused().await, 400);
     let bearer = format!("Bearer {}", key_of("bob"));
-    let mixed = sidecar
-        .websocket("/ws")
-        .key("alice")
-        .header("Authorization", &bearer);
+    let mixed = sidecar.websocket("/ws").key("alice").header("Authorization", &bearer);
     assert_eq!(mixed.refused().await, 400);
     assert_eq!(backend.connections(), 0);
 }
@@ -98,19 +70,9 @@ async fn the_parameter_is_named_after_decoding_and_in_one_case() {
     let backend = Backend::start().await;
     let sidecar = Setup::before(&backend).key("alice").start().await;
     let key = key_of("alice");
-    for name in [
-        "Token",
-        "TOKEN",
-        "token[]",
-        "access_token",
-        "xtoken",
-        "token%00",
-    ] {
+    for name in ["Token", "TOKEN", "token[]", "access_token", "xtoken", "token%00"] {
         let target = format!("/ws?{name}={key}");
-        assert!(
-            [400, 401].contains(&sidecar.websocket(&target).refused().await),
-            "{name}"
-        );
+        assert!([400, 401].contains(&sidecar.websocket(&target).refused().await), "{name}");
     }
     let target = format!("/ws?a=1&%74ok%65n={key}&b=2");
     assert_eq!(sidecar.websocket(&target).answer().await.0.status, 101);
@@ -131,43 +93,13 @@ async fn a_broken_handshake_is_named_by_its_status() {
     let backend = Backend::start().await;
     let sidecar = Setup::before(&backend).key("alice").start().await;
     let handshake = || sidecar.websocket("/ws").key("alice");
-    assert_eq!(
-        handshake()
-            .header("Sec-WebSocket-Key", "short")
-            .refused()
-            .await,
-        400
-    );
-    assert_eq!(
-        handshake().header("Sec-WebSocket-Key", "").refused().await,
-        400
-    );
-    let (answer, _) = handshake()
-        .header("Sec-WebSocket-Version", "8")
-        .answer()
-        .await;
-    assert_eq!(
-        (answer.status, answer.header("sec-websocket-version")),
-        (426, Some("13"))
-    );
-    assert_eq!(
-        handshake()
-            .header("Upgrade", "websocket, h2c")
-            .refused()
-            .await,
-        400
-    );
-    assert_eq!(
-        handshake().header("Content-Length", "5").refused().await,
-        400
-    );
-    assert_eq!(
-        handshake()
-            .header("Transfer-Encoding", "chunked")
-            .refused()
-            .await,
-        400
-    );
+    assert_eq!(handshake().header("Sec-WebSocket-Key", "short").refused().await, 400);
+    assert_eq!(handshake().header("Sec-WebSocket-Key", "").refused().await, 400);
+    let (answer, _) = handshake().header("Sec-WebSocket-Version", "8").answer().await;
+    assert_eq!((answer.status, answer.header("sec-websocket-version")), (426, Some("13")));
+    assert_eq!(handshake().header("Upgrade", "websocket, h2c").refused().await, 400);
+    assert_eq!(handshake().header("Content-Length", "5").refused().await, 400);
+    assert_eq!(handshake().header("Transfer-Encoding", "chunked").refused().await, 400);
     assert_eq!(backend.connections(), 0);
 }
 
@@ -175,20 +107,9 @@ async fn a_broken_handshake_is_named_by_its_status() {
 async fn a_handshake_that_is_a_post_is_malformed() {
     let backend = Backend::start().await;
     let sidecar = Setup::before(&backend).key("alice").start().await;
-    let request = sidecar
-        .request("POST", "/ws")
-        .key("alice")
-        .header("Connection", "Upgrade");
-    let request = request
-        .header("Upgrade", "websocket")
-        .header("Sec-WebSocket-Version", "13");
-    assert_eq!(
-        request
-            .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
-            .status()
-            .await,
-        400
-    );
+    let request = sidecar.request("POST", "/ws").key("alice").header("Connection", "Upgrade");
+    let request = request.header("Upgrade", "websocket").header("Sec-WebSocket-Version", "13");
+    assert_eq!(request.header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==").status().await, 400);
     assert_eq!(backend.connections(), 0);
 }
 
@@ -196,21 +117,10 @@ async fn a_handshake_that_is_a_post_is_malformed() {
 async fn only_pages_of_ours_may_open_a_socket() {
     let backend = Backend::start().await;
     let setup = Setup::before(&backend).key("alice");
-    let sidecar = setup
-        .set("websocket", "origins = [\"https://app.example\"]")
-        .start()
-        .await;
-    let of = |origin: &str| {
-        sidecar
-            .websocket("/ws")
-            .key("alice")
-            .header("Origin", origin)
-    };
+    let sidecar = setup.set("websocket", "origins = [\"https://app.example\"]").start().await;
+    let of = |origin: &str| sidecar.websocket("/ws").key("alice").header("Origin", origin);
     for origin in [
-        "https://evil.example",
-        "null",
-        "https://app.example.evil",
-        "https://chat.example.evil",
+        "https://evil.example", "null", "https://app.example.evil", "https://chat.example.evil",
         "file://",
     ] {
         assert_eq!(of(origin).refused().await, 403, "{origin}");
@@ -253,11 +163,7 @@ async fn the_cat_is_shown_its_own_key_and_the_user_in_the_path() {
 async fn the_cats_refusal_of_a_handshake_is_a_403() {
     let backend = Backend::start().await;
     let sidecar = Setup::cat(&backend).key("alice").start().await;
-    let (answer, _) = sidecar
-        .websocket("/ws/alice")
-        .token("nonsense")
-        .answer()
-        .await;
+    let (answer, _) = sidecar.websocket("/ws/alice").token("nonsense").answer().await;
     assert_eq!(answer.status, 403);
     assert_eq!(answer.json()["detail"]["error"], "Invalid Credentials");
     assert_eq!(backend.connections(), 0);

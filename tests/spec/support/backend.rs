@@ -10,18 +10,17 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream, UnixListener, UnixStream},
     sync::watch,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::{
     Authority, Script,
-    script::{Feed, Step},
+    exchange::{After, Exchange},
     soon,
-    wire::{End, Framing, Head, Piece, Wire},
+    wire::{End, Head, Wire},
 };
 
 /// One request as the backend saw it.
@@ -53,10 +52,7 @@ impl Seen {
     /// The values of all headers that equal a name once case, `-` and `_` are folded.
     pub fn folded(&self, name: &str) -> Vec<&str> {
         let fold = |name: &str| name.to_ascii_lowercase().replace('-', "_");
-        let fields = self
-            .head
-            .fields()
-            .filter(|(field, _)| fold(field) == fold(name));
+        let fields = self.head.fields().filter(|(field, _)| fold(field) == fold(name));
         fields.map(|(_, value)| value).collect()
     }
 
@@ -74,7 +70,6 @@ type Play = Box<dyn Fn(&Seen) -> Script + Send + Sync>;
 pub struct Backend {
     url: String,
     stage: Arc<Stage>,
-    accepting: tokio::task::JoinHandle<()>,
 }
 
 struct Stage {
@@ -123,10 +118,7 @@ impl Backend {
     /// Over TLS, as `localhost`, with a certificate of this authority.
     pub async fn over_tls(authority: &Authority) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!(
-            "https://localhost:{}",
-            listener.local_addr().unwrap().port()
-        );
+        let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
         let acceptor = TlsAcceptor::from(authority.server_config(&["localhost"]));
         Self::serve(url, Door::Tls(listener, acceptor), |_| Script::Usual)
     }
@@ -141,12 +133,8 @@ impl Backend {
             seen: watch::Sender::default(),
             connections: AtomicUsize::new(0),
         });
-        let accepting = tokio::spawn(Arc::clone(&stage).open(door));
-        Self {
-            url,
-            stage,
-            accepting,
-        }
+        tokio::spawn(Arc::clone(&stage).open(door));
+        Self { url, stage }
     }
 
     /// For `backend.url`.
@@ -179,15 +167,7 @@ impl Backend {
 
     /// Waits until the first request's sender has gone.
     pub async fn until_gone(&self) {
-        self.until("the connection ends", |seen| {
-            seen.first().is_some_and(|seen| seen.gone)
-        })
-        .await;
-    }
-
-    /// Takes no more connections.
-    pub fn stop_listening(&self) {
-        self.accepting.abort();
+        self.until("the connection ends", |seen| seen.first().is_some_and(|seen| seen.gone)).await;
     }
 }
 
@@ -205,228 +185,13 @@ impl Stage {
 
     async fn converse(&self, mut wire: Wire<Box<dyn Socket>>, connection: usize) {
         while let Some(head) = wire.head().await {
-            let seen = Seen {
-                connection,
-                head,
-                ..Seen::default()
-            };
+            let seen = Seen { connection, head, ..Seen::default() };
             let script = (self.play)(&seen);
-            let mut record = Record {
-                stage: self,
-                index: 0,
-            };
-            self.seen.send_modify(|all| {
-                record.index = all.len();
-                all.push(seen.clone());
-            });
-            let exchange = Exchange {
-                record,
-                seen,
-                wire: &mut wire,
-            };
+            let exchange = Exchange::begin(&self.seen, seen, &mut wire);
             if exchange.perform(script).await == After::Leave {
                 return;
             }
         }
-    }
-}
-
-/// Where a request is written down.
-#[derive(Clone, Copy)]
-struct Record<'s> {
-    stage: &'s Stage,
-    index: usize,
-}
-
-impl Record<'_> {
-    fn note(&self, note: impl FnOnce(&mut Seen)) {
-        self.stage
-            .seen
-            .send_modify(|all| note(&mut all[self.index]));
-    }
-}
-
-#[derive(PartialEq, Eq)]
-enum After {
-    Stay,
-    Leave,
-}
-
-struct Exchange<'s> {
-    record: Record<'s>,
-    seen: Seen,
-    wire: &'s mut Wire<Box<dyn Socket>>,
-}
-
-impl Exchange<'_> {
-    async fn perform(mut self, script: Script) -> After {
-        match script {
-            Script::Early(bytes) => {
-                self.write(&bytes).await;
-                self.linger().await
-            }
-            Script::Feed(head, feed) => {
-                let head = if head.is_empty() {
-                    self.switching()
-                } else {
-                    head
-                };
-                self.write(&head).await;
-                self.follow(&feed).await
-            }
-            script => {
-                if self.read_body().await == End::Truncated {
-                    self.record.note(|seen| seen.gone = true);
-                    return After::Leave;
-                }
-                self.answer(script).await
-            }
-        }
-    }
-
-    async fn answer(mut self, script: Script) -> After {
-        match script {
-            Script::Answer(bytes) => {
-                self.write(&bytes).await;
-                return After::Stay;
-            }
-            Script::AnswerAndReset(bytes) => {
-                self.write(&bytes).await;
-                self.wire.stream.reset_on_close();
-            }
-            Script::AnswerAndClose(bytes) => self.write(&bytes).await,
-            Script::Silence => return self.linger().await,
-            _ if self.seen.head.is_upgrade() => {
-                let head = self.switching();
-                self.write(&head).await;
-                return self.echo().await;
-            }
-            _ => {
-                self.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-                    .await;
-                return After::Stay;
-            }
-        }
-        let _ = self.wire.stream.shutdown().await;
-        After::Leave
-    }
-
-    /// The answer to a handshake that succeeds (RFC 6455 §4.2.2).
-    fn switching(&self) -> Vec<u8> {
-        let key = self
-            .seen
-            .head
-            .field("sec-websocket-key")
-            .unwrap_or_default();
-        let accept = derive_accept_key(key.as_bytes());
-        let head =
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
-        format!("{head}Sec-WebSocket-Accept: {accept}\r\n\r\n").into_bytes()
-    }
-
-    async fn write(&mut self, bytes: &[u8]) {
-        let _ = self.wire.stream.write_all(bytes).await;
-        let _ = self.wire.stream.flush().await;
-    }
-
-    async fn read_body(&mut self) -> End {
-        let mut framing = self.seen.head.framing(Framing::Length(0));
-        let end = loop {
-            match self.wire.piece(&mut framing).await {
-                Piece::Data(data) => self.record.note(|seen| seen.body.extend(data)),
-                Piece::Last(trailers) => {
-                    self.record.note(|seen| seen.trailers = trailers);
-                    break End::Complete;
-                }
-                Piece::Broken => break End::Truncated,
-            }
-        };
-        self.record.note(|seen| seen.end = end);
-        end
-    }
-
-    /// Reads on until the other side leaves.
-    async fn linger(self) -> After {
-        loop {
-            let bytes = self.wire.some().await;
-            if bytes.is_empty() {
-                self.record.note(|seen| seen.gone = true);
-                return After::Leave;
-            }
-            self.record.note(|seen| seen.after.extend(bytes));
-        }
-    }
-
-    async fn follow(mut self, feed: &Feed) -> After {
-        let mut next = feed.next.lock().await;
-        let mut reading = true;
-        loop {
-            let step = tokio::select! {
-                step = next.recv() => step,
-                bytes = self.wire.some(), if reading => {
-                    reading = !bytes.is_empty();
-                    self.record.note(|seen| {
-                        seen.gone = bytes.is_empty();
-                        seen.after.extend(bytes);
-                    });
-                    continue;
-                }
-            };
-            match step {
-                Some(Step::Write(bytes)) => self.write(&bytes).await,
-                Some(Step::HalfClose) => drop(self.wire.stream.shutdown().await),
-                Some(Step::Reset) => {
-                    self.wire.stream.reset_on_close();
-                    return After::Leave;
-                }
-                Some(Step::Close) | None => {
-                    let _ = self.wire.stream.shutdown().await;
-                    return After::Leave;
-                }
-            }
-        }
-    }
-
-    /// Sends every frame back unmasked, everything else of it as it came (RFC 6455 §5.2).
-    async fn echo(mut self) -> After {
-        while let Some(frame) = self.frame().await {
-            self.write(&frame).await;
-            if frame[0] & 0x0f == 0x8 {
-                break;
-            }
-        }
-        let _ = self.wire.stream.shutdown().await;
-        self.linger().await
-    }
-
-    async fn frame(&mut self) -> Option<Vec<u8>> {
-        let mut raw = self.wire.take(2).await?;
-        let extended = match raw[1] & 0x7f {
-            126 => self.wire.take(2).await?,
-            127 => self.wire.take(8).await?,
-            _ => Vec::new(),
-        };
-        let length = match extended.is_empty() {
-            true => usize::from(raw[1] & 0x7f),
-            false => extended
-                .iter()
-                .fold(0, |length, &byte| length << 8 | usize::from(byte)),
-        };
-        let mut reply = vec![raw[0], raw[1] & 0x7f];
-        reply.extend(&extended);
-        let mask = self.wire.take(4).await?;
-        let payload = self.wire.take(length).await?;
-        reply.extend(
-            payload
-                .iter()
-                .zip(mask.iter().cycle())
-                .map(|(byte, mask)| byte ^ mask),
-        );
-        for part in [extended, mask, payload] {
-            raw.extend(part);
-        }
-        self.record.note(|seen| seen.after.extend(raw));
-        Some(reply)
     }
 }
 
@@ -443,18 +208,15 @@ impl Door {
         Some(match self {
             Self::Tcp(listener) => Box::new(listener.accept().await.ok()?.0),
             Self::Unix(listener) => Box::new(listener.accept().await.ok()?.0),
-            Self::Tls(listener, acceptor) => Box::new(
-                acceptor
-                    .accept(listener.accept().await.ok()?.0)
-                    .await
-                    .ok()?,
-            ),
+            Self::Tls(listener, acceptor) => {
+                Box::new(acceptor.accept(listener.accept().await.ok()?.0).await.ok()?)
+            }
         })
     }
 }
 
 /// A stream that can be torn down rudely.
-trait Socket: AsyncRead + AsyncWrite + Unpin + Send {
+pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin + Send {
     fn reset_on_close(&self);
 }
 

@@ -40,10 +40,7 @@ impl Authority {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(names).unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        Pem {
-            certificate: certificate.pem(),
-            key: key.serialize_pem(),
-        }
+        Pem { certificate: certificate.pem(), key: key.serialize_pem() }
     }
 
     /// For a server of the test's own.
@@ -54,12 +51,7 @@ impl Authority {
         let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap();
-        Arc::new(
-            builder
-                .with_no_client_auth()
-                .with_single_cert(chain, key)
-                .unwrap(),
-        )
+        Arc::new(builder.with_no_client_auth().with_single_cert(chain, key).unwrap())
     }
 
     /// For a client that trusts nobody else and speaks one protocol.

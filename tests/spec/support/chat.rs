@@ -22,11 +22,7 @@ pub struct Handshake<'s> {
 
 impl<'s> Handshake<'s> {
     pub(super) fn new(sidecar: &'s Sidecar, target: &str) -> Self {
-        Self {
-            sidecar,
-            target: target.to_owned(),
-            headers: Vec::new(),
-        }
+        Self { sidecar, target: target.to_owned(), headers: Vec::new() }
     }
 
     pub fn header(mut self, name: &str, value: &str) -> Self {
@@ -46,7 +42,8 @@ impl<'s> Handshake<'s> {
         self
     }
 
-    fn bytes(&self) -> String {
+    /// Its bytes, to be written by a client of the spec's own.
+    pub fn bytes(&self) -> String {
         let mut text = format!("GET {} HTTP/1.1\r\n", self.target);
         let usual = [
             ("Host", super::HOST),
@@ -55,11 +52,8 @@ impl<'s> Handshake<'s> {
             ("Sec-WebSocket-Version", "13"),
             ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
         ];
-        let said = |name: &str| {
-            self.headers
-                .iter()
-                .any(|(header, _)| header.eq_ignore_ascii_case(name))
-        };
+        let said =
+            |name: &str| self.headers.iter().any(|(header, _)| header.eq_ignore_ascii_case(name));
         for (name, value) in usual.iter().filter(|(name, _)| !said(name)) {
             text += &format!("{name}: {value}\r\n");
         }
@@ -121,9 +115,7 @@ pub struct Chat {
 
 impl Chat {
     pub async fn say(&mut self, text: &str) {
-        soon("a message is taken", self.stream.send(Message::text(text)))
-            .await
-            .unwrap();
+        soon("a message is taken", self.stream.send(Message::text(text))).await.unwrap();
     }
 
     /// The next text message.
@@ -150,12 +142,7 @@ impl Chat {
 
     /// The same within a second, as the contract has it for a revocation.
     pub async fn closed_within_a_second(&mut self) -> u16 {
-        within(
-            Duration::from_secs(1),
-            "the socket is closed",
-            self.close_code(),
-        )
-        .await
+        within(Duration::from_secs(1), "the socket is closed", self.close_code()).await
     }
 
     async fn close_code(&mut self) -> u16 {
@@ -198,12 +185,7 @@ impl Frames {
         const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
         let mut frame = Self::header(first, payload.len(), 0x80);
         frame.extend(MASK);
-        frame.extend(
-            payload
-                .iter()
-                .zip(MASK.iter().cycle())
-                .map(|(byte, mask)| byte ^ mask),
-        );
+        frame.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
         frame
     }
 
@@ -219,11 +201,11 @@ impl Frames {
         match length {
             0..126 => header.push(masked | u8::try_from(length).unwrap()),
             126..0x1_0000 => {
-                header.push(masked | 126);
+                header.push(masked | 0x7e);
                 header.extend(u16::try_from(length).unwrap().to_be_bytes());
             }
             _ => {
-                header.push(masked | 127);
+                header.push(masked | 0x7f);
                 header.extend((length as u64).to_be_bytes());
             }
         }
@@ -238,11 +220,7 @@ impl Frames {
     pub async fn expect(&mut self, first: u8, payload: &[u8]) {
         let expected = Self::plain(first, payload);
         let received = self.raw.bytes(expected.len()).await;
-        assert!(
-            received == expected,
-            "not the frame of {} bytes",
-            payload.len()
-        );
+        assert!(received == expected, "not the frame of {} bytes", payload.len());
     }
 
     /// The code of the close frame that comes next.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures_util::future::join_all;
 use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http2::SendRequest;
+use hyper::{body::Frame, client::conn::http2::SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{net::TcpStream, task::JoinHandle};
 use tokio_rustls::client::TlsStream;
@@ -42,20 +42,13 @@ impl Http2 {
 
     /// Resets a stream whose answer has begun.
     pub async fn get_and_reset(&mut self, path: &str, key: &str) {
-        drop(
-            soon("an answer", self.sender.send_request(get(path, key)))
-                .await
-                .unwrap(),
-        );
+        drop(soon("an answer", self.sender.send_request(get(path, key))).await.unwrap());
     }
 
     /// Resets so many streams as soon as they are sent; whether the connection is closed by then.
     pub async fn reset_in_bulk(&mut self, path: &str, key: &str, count: usize) -> bool {
         for _ in 0..count {
-            if soon("room for a stream", self.sender.ready())
-                .await
-                .is_err()
-            {
+            if soon("room for a stream", self.sender.ready()).await.is_err() {
                 return true;
             }
             // It is given up as soon as it had a chance to be sent.
@@ -77,63 +70,42 @@ impl Drop for Http2 {
 
 fn get(path: &str, key: &str) -> http::Request<Full<Bytes>> {
     let request = http::Request::get(format!("https://{HOST}{path}"));
-    request
-        .header("x-api-key", key_of(key))
-        .body(Full::default())
-        .unwrap()
+    request.header("x-api-key", key_of(key)).body(Full::default()).unwrap()
 }
 
 /// Sends over a connection of its own. A stream that is reset before its head is status 0.
 pub(super) async fn send(request: Request<'_>) -> Answer {
     let mut client = request.sidecar.http2().await;
-    let answer = soon(
-        "an HTTP/2 answer",
-        client.sender.send_request(message(request)),
-    )
-    .await;
-    let answer = match answer {
-        Ok(answer) => answer,
-        Err(_) => {
-            return Answer {
-                status: 0,
-                head: Head::default(),
-                body: vec![],
-                trailers: String::new(),
-                end: End::Truncated,
-            };
-        }
+    let answer = soon("an HTTP/2 answer", client.sender.send_request(message(request))).await;
+    let Ok(answer) = answer else {
+        return Answer {
+            status: 0,
+            head: Head::default(),
+            body: vec![],
+            trailers: String::new(),
+            end: End::Truncated,
+        };
     };
     let (head, mut body) = answer.into_parts();
     let (mut data, mut trailers, mut end) = (Vec::new(), String::new(), End::Complete);
     while let Some(frame) = soon("the answer's body", body.frame()).await {
-        match frame.map(|frame| frame.into_data()) {
+        match frame.map(Frame::into_data) {
             Ok(Ok(bytes)) => data.extend(bytes),
             Ok(Err(frame)) => trailers = fields(frame.trailers_ref().unwrap(), "\n"),
             Err(_) => end = End::Truncated,
         }
     }
-    let text = format!(
-        "HTTP/2 {}\r\n{}",
-        head.status.as_u16(),
-        fields(&head.headers, "\r\n")
-    );
-    Answer {
-        status: head.status.as_u16(),
-        head: Head { text },
-        body: data,
-        trailers,
-        end,
-    }
+    let text = format!("HTTP/2 {}\r\n{}", head.status.as_u16(), fields(&head.headers, "\r\n"));
+    Answer { status: head.status.as_u16(), head: Head { text }, body: data, trailers, end }
 }
 
 fn message(request: Request<'_>) -> http::Request<Full<Bytes>> {
-    let target = match request.target.contains("://") {
-        true => request.target,
-        false => format!("https://{HOST}{}", request.target),
+    let target = if request.target.contains("://") {
+        request.target
+    } else {
+        format!("https://{HOST}{}", request.target)
     };
-    let mut builder = http::Request::builder()
-        .method(&*request.method)
-        .uri(target);
+    let mut builder = http::Request::builder().method(&*request.method).uri(target);
     for (name, value) in &request.headers {
         builder = builder.header(name.to_ascii_lowercase(), value);
     }

@@ -4,7 +4,9 @@
 
 mod backend;
 mod certificates;
+
 mod chat;
+mod exchange;
 mod http2;
 mod process;
 mod raw;
@@ -38,10 +40,8 @@ pub async fn soon<T>(what: &str, step: impl Future<Output = T>) -> T {
 
 /// The result of a step that must end within a given time.
 pub async fn within<T>(limit: Duration, what: &str, step: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(limit, step).await {
-        Ok(done) => done,
-        Err(_) => panic!("not within {limit:?}: {what}"),
-    }
+    let done = tokio::time::timeout(limit, step).await;
+    done.unwrap_or_else(|_| panic!("not within {limit:?}: {what}"))
 }
 
 /// Asks again and again, until the answer is yes.

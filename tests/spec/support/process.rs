@@ -25,11 +25,8 @@ pub(super) fn limited(open_files: u32, arguments: &[&str]) -> Command {
 
 fn command(program: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
-    let ours = |name: &str| {
-        ["DOORWARD_", "CCAT_", "ZEP_"]
-            .iter()
-            .any(|prefix| name.starts_with(prefix))
-    };
+    let ours =
+        |name: &str| ["DOORWARD_", "CCAT_", "ZEP_"].iter().any(|prefix| name.starts_with(prefix));
     for (name, _) in std::env::vars().filter(|(name, _)| ours(name)) {
         command.env_remove(name);
     }
@@ -41,29 +38,23 @@ fn command(program: &str, arguments: &[&str]) -> Command {
 #[derive(Debug)]
 pub struct Finished {
     pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+    /// Standard output, then standard error.
+    pub text: String,
 }
 
 /// Runs a command to its end, with this on its standard input.
 pub async fn run(mut command: Command, input: &str) -> Finished {
-    let piped = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = piped.spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     // A command that does not read its input may have gone already.
     let _ = stdin.write_all(input.as_bytes()).await;
     drop(stdin);
-    let output = soon("the command ends", child.wait_with_output())
-        .await
-        .unwrap();
+    let output = soon("the command ends", child.wait_with_output()).await.unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Finished {
         code: output.status.code().expect("ended by a signal"),
-        stdout: text(&output.stdout),
-        stderr: text(&output.stderr),
+        text: text(&output.stdout) + &text(&output.stderr),
     }
 }
 
@@ -76,28 +67,16 @@ pub(super) struct Running {
 
 impl Running {
     pub(super) fn start(mut command: Command) -> Self {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stdout = Printed::follow(child.stdout.take().unwrap());
         let stderr = Printed::follow(child.stderr.take().unwrap());
-        Self {
-            child,
-            stdout,
-            stderr,
-        }
+        Self { child, stdout, stderr }
     }
 
     /// Sends a signal by its name.
     pub(super) async fn signal(&self, name: &str) {
         let id = self.child.id().expect("it has ended").to_string();
-        let status = Command::new("kill")
-            .args(["-s", name, &id])
-            .status()
-            .await
-            .unwrap();
+        let status = Command::new("kill").args(["-s", name, &id]).status().await.unwrap();
         assert!(status.success());
     }
 

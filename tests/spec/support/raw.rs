@@ -16,9 +16,7 @@ pub struct Raw {
 
 impl Raw {
     pub(super) fn new(stream: TlsStream<TcpStream>) -> Self {
-        Self {
-            wire: Wire::new(stream),
-        }
+        Self { wire: Wire::new(stream) }
     }
 
     /// Writes bytes as they are. That the other side has closed shows when reading.
@@ -48,20 +46,12 @@ impl Raw {
             _ => head.framing(Framing::UntilClose),
         };
         let (body, trailers, end) = soon("the answer's body", self.wire.body(framing)).await;
-        Answer {
-            status: status(&head),
-            head,
-            body,
-            trailers,
-            end,
-        }
+        Answer { status: status(&head), head, body, trailers, end }
     }
 
     /// The next head, a 1xx too.
     pub async fn head(&mut self) -> Head {
-        soon("an answer's head", self.wire.head())
-            .await
-            .expect("closed without an answer")
+        soon("an answer's head", self.wire.head()).await.expect("closed without an answer")
     }
 
     /// The next answer, or none when the connection is closed without one.
@@ -69,20 +59,12 @@ impl Raw {
         let head = soon("an answer or the end", self.wire.head()).await?;
         let framing = head.framing(Framing::UntilClose);
         let (body, trailers, end) = soon("the answer's body", self.wire.body(framing)).await;
-        Some(Answer {
-            status: status(&head),
-            head,
-            body,
-            trailers,
-            end,
-        })
+        Some(Answer { status: status(&head), head, body, trailers, end })
     }
 
     /// Bytes that come next.
     pub async fn bytes(&mut self, count: usize) -> Vec<u8> {
-        soon("so many bytes", self.wire.take(count))
-            .await
-            .expect("closed before so many bytes")
+        soon("so many bytes", self.wire.take(count)).await.expect("closed before so many bytes")
     }
 
     /// The next chunk of a chunked body.

@@ -46,14 +46,11 @@ impl<'s> Request<'s> {
         self
     }
 
-    /// Its bytes in HTTP/1.1.
-    fn bytes(&self) -> Vec<u8> {
+    /// Its bytes in HTTP/1.1, to be written by a client of the spec's own.
+    pub fn bytes(&self) -> Vec<u8> {
         let mut text = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
-        let named = |name: &str| {
-            self.headers
-                .iter()
-                .any(|(header, _)| header.eq_ignore_ascii_case(name))
-        };
+        let named =
+            |name: &str| self.headers.iter().any(|(header, _)| header.eq_ignore_ascii_case(name));
         if !named("host") {
             text += &format!("Host: {HOST}\r\n");
         }
@@ -112,14 +109,8 @@ impl Answer {
     /// Head and body without what differs from one answer to the next by its nature.
     pub fn lasting(&self) -> (u16, Vec<(String, String)>, String) {
         let own = |name: &str| !["date", "x-request-id"].contains(&name);
-        let fields = self
-            .head
-            .fields()
-            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()));
-        (
-            self.status,
-            fields.filter(|(name, _)| own(name)).collect(),
-            self.text(),
-        )
+        let fields =
+            self.head.fields().map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()));
+        (self.status, fields.filter(|(name, _)| own(name)).collect(), self.text())
     }
 }

@@ -45,9 +45,6 @@ impl Script {
 /// What the test makes the backend do next.
 pub enum Step {
     Write(Vec<u8>),
-    /// No more from this side; the other direction goes on.
-    HalfClose,
-    Close,
     Reset,
 }
 
@@ -61,10 +58,7 @@ pub struct Feed {
 impl Feed {
     pub fn new() -> Self {
         let (steps, next) = mpsc::unbounded_channel();
-        Self {
-            steps,
-            next: Arc::new(Mutex::new(next)),
-        }
+        Self { steps, next: Arc::new(Mutex::new(next)) }
     }
 
     fn step(&self, step: Step) {
@@ -84,14 +78,6 @@ impl Feed {
     /// The last chunk.
     pub fn last_chunk(&self) {
         self.write("0\r\n\r\n");
-    }
-
-    pub fn half_close(&self) {
-        self.step(Step::HalfClose);
-    }
-
-    pub fn close(&self) {
-        self.step(Step::Close);
     }
 
     pub fn reset(&self) {

@@ -27,11 +27,7 @@ pub fn key_of(name: &str) -> String {
 /// SHA-256 in hex, as the configuration wants it.
 pub fn digest(key: &str) -> String {
     let digest = digest::digest(&digest::SHA256, key.as_bytes());
-    digest
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What the operator writes.
@@ -123,10 +119,7 @@ impl Setup {
     /// A key with settings of its own.
     pub fn key_with(self, id: &str, settings: &str) -> Self {
         let digest = digest(&key_of(id));
-        self.block(
-            id,
-            &format!("[[key]]\nid = {id:?}\nsha256 = {digest:?}\n{settings}\n"),
-        )
+        self.block(id, &format!("[[key]]\nid = {id:?}\nsha256 = {digest:?}\n{settings}\n"))
     }
 
     /// An issuer of HS256 tokens with [`SECRET`], named `local`.
@@ -137,13 +130,8 @@ impl Setup {
     /// The same with more settings.
     pub fn issuer_with(self, settings: &str) -> Self {
         let text = "[[issuer]]\nname = \"local\"\nalgorithms = [\"HS256\"]\nsecret_file = \"jwt-secret\"\n";
-        let user = if settings.contains("user =") {
-            ""
-        } else {
-            "user = \"{sub}\"\n"
-        };
-        self.file("jwt-secret", SECRET)
-            .block("issuer", &format!("{text}{user}{settings}\n"))
+        let user = if settings.contains("user =") { "" } else { "user = \"{sub}\"\n" };
+        self.file("jwt-secret", SECRET).block("issuer", &format!("{text}{user}{settings}\n"))
     }
 
     /// A rule before the profile's own.
@@ -179,9 +167,10 @@ impl Setup {
 
     /// The command that runs it.
     pub(super) fn command(&self) -> Command {
-        let serve: &[&str] = match self.tables.is_empty() {
-            true => &["serve"],
-            false => &["serve", "--config", "doorward.toml"],
+        let serve: &[&str] = if self.tables.is_empty() {
+            &["serve"]
+        } else {
+            &["serve", "--config", "doorward.toml"]
         };
         let mut command = match self.open_files {
             Some(limit) => limited(limit, serve),

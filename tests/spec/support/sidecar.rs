@@ -50,23 +50,13 @@ impl Sidecar {
         command.current_dir(dir.path());
         let process = Running::start(command);
         let said = async |start: &str| {
-            let line = process
-                .stderr
-                .line("it is ready", |line| line.starts_with(start))
-                .await?;
+            let line = process.stderr.line("it is ready", |line| line.starts_with(start)).await?;
             line.rsplit_once("//")?.1.parse().ok()
         };
-        match (
-            said("ready https://").await,
-            said("telemetry http://").await,
-        ) {
-            (Some(address), Some(telemetry)) => Ok(Self {
-                dir,
-                process,
-                authority,
-                address,
-                telemetry,
-            }),
+        match (said("ready https://").await, said("telemetry http://").await) {
+            (Some(address), Some(telemetry)) => {
+                Ok(Self { dir, process, authority, address, telemetry })
+            }
             _ => Err(process.stderr.lines().join("\n")),
         }
     }
@@ -92,9 +82,7 @@ impl Sidecar {
 
     /// A connection without TLS.
     pub async fn tcp(&self) -> TcpStream {
-        soon("a connection", TcpStream::connect(self.address))
-            .await
-            .unwrap()
+        soon("a connection", TcpStream::connect(self.address)).await.unwrap()
     }
 
     /// A TLS connection for one protocol, by a client that asks for this name.
@@ -107,8 +95,7 @@ impl Sidecar {
         protocol: &str,
         name: &str,
     ) -> std::io::Result<TlsStream<TcpStream>> {
-        self.connect_with(self.authority.client_config(protocol), name)
-            .await
+        self.connect_with(self.authority.client_config(protocol), name).await
     }
 
     /// The same by a client of the test's own.
@@ -156,24 +143,19 @@ impl Sidecar {
             format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut page = String::new();
-        soon("a telemetry page", stream.read_to_string(&mut page))
-            .await
-            .unwrap();
+        soon("a telemetry page", stream.read_to_string(&mut page)).await.unwrap();
         page
     }
 
     /// The value of one series.
     pub async fn metric(&self, series: &str) -> Option<f64> {
         let page = self.telemetry("/metrics").await;
-        page.lines()
-            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
+        page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
     }
 
     /// The number of the snapshot in force.
     pub async fn generation(&self) -> f64 {
-        self.metric("doorward_snapshot_generation")
-            .await
-            .expect("a generation")
+        self.metric("doorward_snapshot_generation").await.expect("a generation")
     }
 
     /// Everything on standard output so far.
@@ -189,18 +171,10 @@ impl Sidecar {
         parse(&line.expect("the log ended")).unwrap()
     }
 
-    /// Everything on standard error so far.
-    pub fn complaints(&self) -> String {
-        self.process.stderr.lines().join("\n")
-    }
-
     /// What it has in memory, in bytes.
     pub fn resident_memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
     }
 
@@ -235,10 +209,8 @@ impl Sidecar {
     }
 
     pub async fn until_newer_than(&self, generation: f64) {
-        eventually("a newer snapshot is in force", async || {
-            self.generation().await > generation
-        })
-        .await;
+        eventually("a newer snapshot is in force", async || self.generation().await > generation)
+            .await;
     }
 
     pub async fn signal(&self, name: &str) {

@@ -61,7 +61,7 @@ pub fn in_seconds(seconds: i64) -> i64 {
 
 /// What signs.
 pub enum Signer {
-    Hs256(hmac::Key),
+    Hs256(Box<hmac::Key>),
     Rs256(rsa::KeyPair),
     Es256(EcdsaKeyPair),
     EdDsa(Ed25519KeyPair),
@@ -69,7 +69,7 @@ pub enum Signer {
 
 impl Signer {
     pub fn hs256(secret: impl AsRef<[u8]>) -> Self {
-        Self::Hs256(hmac::Key::new(hmac::HMAC_SHA256, secret.as_ref()))
+        Self::Hs256(Box::new(hmac::Key::new(hmac::HMAC_SHA256, secret.as_ref())))
     }
 
     pub fn rs256() -> Self {
@@ -112,11 +112,7 @@ impl Signer {
     }
 
     pub fn sign(&self, header: &Value, claims: &Value) -> String {
-        let message = format!(
-            "{}.{}",
-            encode(header.to_string()),
-            encode(claims.to_string())
-        );
+        let message = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
         self.sign_message(&message)
     }
 
@@ -128,8 +124,7 @@ impl Signer {
             Self::Hs256(key) => hmac::sign(key, bytes).as_ref().to_vec(),
             Self::Rs256(key) => {
                 let mut signature = vec![0; key.public_modulus_len()];
-                key.sign(&RSA_PKCS1_SHA256, &random, bytes, &mut signature)
-                    .unwrap();
+                key.sign(&RSA_PKCS1_SHA256, &random, bytes, &mut signature).unwrap();
                 signature
             }
             Self::Es256(key) => key.sign(&random, bytes).unwrap().as_ref().to_vec(),
@@ -146,9 +141,5 @@ pub fn encode(bytes: impl AsRef<[u8]>) -> String {
 
 /// A token with an empty signature.
 pub fn unsigned(header: &Value, claims: &Claims) -> String {
-    format!(
-        "{}.{}.",
-        encode(header.to_string()),
-        encode(claims.0.to_string())
-    )
+    format!("{}.{}.", encode(header.to_string()), encode(claims.0.to_string()))
 }

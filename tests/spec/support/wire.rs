@@ -20,17 +20,12 @@ impl Head {
     /// The fields in their order, names as they were spelled.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         let fields = self.text.split("\r\n").skip(1);
-        fields.filter_map(|line| {
-            line.split_once(':')
-                .map(|(name, value)| (name, value.trim()))
-        })
+        fields.filter_map(|line| line.split_once(':').map(|(name, value)| (name, value.trim())))
     }
 
     /// All values of the fields with this name, in any case.
     pub fn all(&self, name: &str) -> Vec<&str> {
-        let fields = self
-            .fields()
-            .filter(|(field, _)| field.eq_ignore_ascii_case(name));
+        let fields = self.fields().filter(|(field, _)| field.eq_ignore_ascii_case(name));
         fields.map(|(_, value)| value).collect()
     }
 
@@ -115,14 +110,13 @@ pub struct Wire<S> {
 
 impl<S: AsyncRead + Unpin> Wire<S> {
     pub fn new(stream: S) -> Self {
-        Self {
-            stream,
-            buffer: Vec::new(),
-        }
+        Self { stream, buffer: Vec::new() }
     }
 
     /// Takes in more bytes; false at the end of the stream, orderly or not.
     async fn fill(&mut self) -> bool {
+        // Without room of its own, every read would be a few bytes.
+        self.buffer.reserve(64 << 10);
         matches!(self.stream.read_buf(&mut self.buffer).await, Ok(1..))
     }
 
@@ -147,7 +141,8 @@ impl<S: AsyncRead + Unpin> Wire<S> {
                 return None;
             }
         }
-        Some(self.buffer.drain(..count).collect())
+        let rest = self.buffer.split_off(count);
+        Some(std::mem::replace(&mut self.buffer, rest))
     }
 
     /// Whatever is there or comes next; nothing at the end of the stream.
@@ -186,11 +181,7 @@ impl<S: AsyncRead + Unpin> Wire<S> {
                 let more = data.split_off(data.len().min(*left));
                 self.buffer = more;
                 *left -= data.len();
-                if data.is_empty() {
-                    Piece::Broken
-                } else {
-                    Piece::Data(data)
-                }
+                if data.is_empty() { Piece::Broken } else { Piece::Data(data) }
             }
             Framing::UntilClose => match self.some().await {
                 data if data.is_empty() => Piece::Last(String::new()),
@@ -234,9 +225,7 @@ impl<S: AsyncRead + Unpin> Wire<S> {
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack
-        .windows(needle.len())
-        .position(|window| window == needle)
+    haystack.windows(needle.len()).position(|window| window == needle)
 }
 
 fn latin1(bytes: &[u8]) -> String {
@@ -250,10 +239,7 @@ async fn a_chunked_message_is_read_to_its_trailers() {
     let head = wire.head().await.unwrap();
     assert_eq!(head.field("x-a"), Some("1"));
     let (body, trailers, end) = wire.body(Framing::Chunked).await;
-    assert_eq!(
-        (&body[..], &trailers[..], end),
-        (&b"abc"[..], "t: 2\n", End::Complete)
-    );
+    assert_eq!((&body[..], &trailers[..], end), (&b"abc"[..], "t: 2\n", End::Complete));
     assert_eq!(wire.rest().await, b"rest");
 }
 
