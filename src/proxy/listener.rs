@@ -184,7 +184,7 @@ async fn take_over(worker: Rc<Worker>, mut streams: mpsc::Receiver<Handed>, purp
 
 async fn accept(worker: &Worker, listener: &TcpListener, take: impl Fn(TcpStream, SocketAddr)) {
     let mut complaints = Complaints::default();
-    // What comes after the drain has begun is taken for as long as it may have been queued before.
+    // What comes once the drain has begun may have been queued before it.
     let mut left = BACKLOG;
     let mut draining = std::pin::pin!(worker.draining.started());
     loop {
@@ -304,8 +304,6 @@ mod tests {
     #[test]
     fn complaints_are_made_once_a_second() {
         let mut complaints = Complaints::default();
-        // What comes after the drain has begun is taken for as long as it may have been queued before.
-        let mut left = BACKLOG;
         let error = io::Error::other("no descriptors");
         for _ in 0..10 {
             complaints.log(&error);
