@@ -1,6 +1,11 @@
 //! What one decision of the gate costs: a declared key among few and among many, and a token
 //! whose signature is remembered.
 
+#![expect(
+    clippy::expect_used,
+    reason = "a benchmark that cannot be set up has nothing to measure"
+)]
+
 use std::{hint::black_box, sync::Arc, time::Duration};
 
 use criterion::{Criterion, criterion_group, criterion_main};

@@ -1,5 +1,10 @@
 //! How long it takes from a file's text to a snapshot, by the number of declared keys.
 
+#![expect(
+    clippy::expect_used,
+    reason = "a benchmark that cannot be set up has nothing to measure"
+)]
+
 use std::fmt::Write as _;
 use std::hint::black_box;
 

@@ -1,8 +1,10 @@
 """What a process has used, as the system counts it."""
 
+import os
 import pathlib
 import re
 import statistics
+import time
 
 
 def family(pid):
@@ -23,6 +25,29 @@ def cpu_us(pid):
     """Microseconds of processor time, user and system, of all threads that live."""
     tasks = [task for member in family(pid) for task in pathlib.Path(f"/proc/{member}/task").iterdir()]
     return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1000
+
+
+def thread_cpu_ms(pid, name):
+    """Milliseconds of processor time of the thread of this name."""
+    tasks = pathlib.Path(f"/proc/{pid}/task").iterdir()
+    named = [task for task in tasks if (task / "comm").read_text().strip() == name]
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in named) / 1e6
+
+
+class Others:
+    """How much of the machine those used that are not ours."""
+
+    def __init__(self):
+        self.before, self.began = self.used(), time.monotonic()
+
+    def cores(self):
+        return max(0.0, (self.used() - self.before) / (time.monotonic() - self.began))
+
+    @staticmethod
+    def used():
+        """Seconds of processor time of all but us and our descendants."""
+        user, nice, system, _, _, irq, softirq, steal, *_ = map(int, pathlib.Path("/proc/stat").read_text().split()[1:11])
+        return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK") - cpu_us(os.getpid()) / 1e6
 
 
 def resident_kib(pid):

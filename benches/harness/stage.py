@@ -63,6 +63,9 @@ class Stage:
 
     def __init__(self, directory, options):
         self.directory = directory
+        # Elsewhere than the files that are watched: each line would be an event in their directory.
+        self.logs = directory / "logs"
+        self.logs.mkdir()
         self.running = []
         self.load = str(TARGET / "release/examples/load")
         self.doorward = options.doorward or str(TARGET / "release/doorward")
@@ -81,7 +84,7 @@ class Stage:
         """Starts doorward with these in the file of keys."""
         self.write_keys(*keys)
         self.write_config(self.declared)
-        self.log = self.directory / "doorward.log"
+        self.log = self.logs / "doorward.log"
         self.sidecar = self.spawn([self.doorward, "serve", "--config", str(self.directory / "doorward.toml")],
                                   stdout=open(self.log, "wb"))
         await_port(self.port, self.sidecar)
@@ -102,8 +105,8 @@ class Stage:
         os.replace(beside, self.directory / name)
         return moment
 
-    def requests(self, count):
-        return self.client("requests", "/", count, self.key)
+    def requests(self, count, pause_ms):
+        return self.client("requests", "/", count, self.key, str(pause_ms))
 
     def witness(self, count, key):
         return self.client("witness", f"/ws?token={key}", count)
@@ -117,7 +120,7 @@ class Stage:
 
     def spawn(self, command, **options):
         options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL} | options
-        errors = self.directory / f"{pathlib.Path(command[0]).name}-{len(self.running)}.err"
+        errors = self.logs / f"{pathlib.Path(command[0]).name}-{len(self.running)}.err"
         process = subprocess.Popen(command, stderr=open(errors, "wb"), **options)
         process.errors = errors
         self.running.append(process)

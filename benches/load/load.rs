@@ -7,7 +7,7 @@
 //! load relay PORT BACKEND_PORT DIR      ends TLS, copies bytes: no proxy on this stack can be cheaper
 //! load hold PORT PATH DIR COUNT         opens COUNT WebSockets, echoes once on each, waits for the end of stdin
 //! load echo PORT PATH DIR COUNT SECONDS plays ping-pong on COUNT WebSockets
-//! load requests PORT PATH DIR COUNT KEY asks without a pause on COUNT connections until the end of stdin
+//! load requests PORT PATH DIR COUNT KEY PAUSE asks on COUNT connections, pauses milliseconds, until the end of stdin
 //! load witness PORT PATH DIR COUNT      keeps COUNT WebSockets and tells, when asked, what became of them
 //! ```
 
@@ -58,7 +58,8 @@ fn main() -> Outcome {
         "requests" => {
             let target = target::Target::new(local(&next()?)?, next()?, &next()?)?;
             let (count, key) = (next()?.parse()?, next()?);
-            runtime.block_on(requests::ask(target, count, key))
+            let pause = Duration::from_millis(next()?.parse()?);
+            runtime.block_on(requests::ask(target, count, key, pause))
         }
         "witness" => {
             let target = target::Target::new(local(&next()?)?, next()?, &next()?)?;

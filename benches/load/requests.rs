@@ -23,10 +23,10 @@ struct Tally {
     over: Cell<bool>,
 }
 
-/// Says `open` when each of `count` connections had an answer, asks on until stdin ends, and prints
-/// how many requests succeeded, how many did not, and the microseconds of the median, the 99th
+/// Says `open` when each of `count` connections had an answer, asks on, with a pause after
+/// each answer, until stdin ends, and prints how many requests succeeded, how many did not, and the microseconds of the median, the 99th
 /// percentile and the slowest.
-pub(super) async fn ask(target: Rc<Target>, count: usize, key: String) -> Outcome {
+pub(super) async fn ask(target: Rc<Target>, count: usize, key: String, pause: Duration) -> Outcome {
     let tally = Rc::new(Tally::default());
     let request: Rc<str> = target
         .request(&format!("Authorization: Bearer {key}\r\n"))
@@ -38,7 +38,7 @@ pub(super) async fn ask(target: Rc<Target>, count: usize, key: String) -> Outcom
         streams.push(stream);
     }
     println!("open");
-    let ask = |stream| ask_on(stream, &target, &request, &tally);
+    let ask = |stream| ask_on(stream, &target, &request, &tally, pause);
     let tasks: Vec<_> = streams.into_iter().map(ask).collect();
     tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await??;
     tally.over.set(true);
@@ -60,6 +60,7 @@ fn ask_on(
     target: &Rc<Target>,
     request: &Rc<str>,
     tally: &Rc<Tally>,
+    pause: Duration,
 ) -> JoinHandle<()> {
     let (target, request, tally) = (Rc::clone(target), Rc::clone(request), Rc::clone(tally));
     tokio::task::spawn_local(async move {
@@ -67,6 +68,9 @@ fn ask_on(
             let sent = Instant::now();
             let Err(error) = answer(&mut stream, &request).await else {
                 tally.times.borrow_mut().push(sent.elapsed());
+                if !pause.is_zero() {
+                    tokio::time::sleep(pause).await;
+                }
                 continue;
             };
             tally.failed.set(tally.failed.get() + 1);

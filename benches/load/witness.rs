@@ -143,6 +143,10 @@ fn frame(buffer: &mut Vec<u8>) -> Option<(u8, Vec<u8>)> {
     Some((opcode, payload))
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "compared with the moment at which another process changed a file"
+)]
 fn now() -> u128 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)

@@ -41,6 +41,13 @@ impl UserId {
         Self(format!("{}{}", Self::VISITOR_PREFIX, uuid::Uuid::now_v7().simple()).into())
     }
 
+    /// Whether the id lies in the namespace of visitors, case-folded.
+    #[must_use]
+    pub fn is_visitor(&self) -> bool {
+        let beginning = self.0.get(..Self::VISITOR_PREFIX.len());
+        beginning.is_some_and(|it| it.eq_ignore_ascii_case(Self::VISITOR_PREFIX))
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

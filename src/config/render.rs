@@ -12,8 +12,11 @@ use super::source::Source;
 
 /// Each diagnostic with its source line.
 pub(super) fn text(source: &Source, diagnostics: &[Diagnostic]) -> String {
-    let masked = mask(&source.text);
     let mut out = String::new();
+    if diagnostics.is_empty() {
+        return out;
+    }
+    let masked = mask(&source.text);
     for diagnostic in diagnostics {
         let rendered = match line_of(&masked, diagnostic) {
             Some(line) if source.variable(diagnostic).is_none() => {

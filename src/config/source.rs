@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -12,7 +13,7 @@ use super::diagnostic::Diagnostic;
 #[derive(Clone, Default)]
 pub(super) struct Source {
     pub(super) name: String,
-    pub(super) text: String,
+    pub(super) text: Arc<str>,
     /// Key paths that a variable decides, with the variable's name.
     pub(super) variables: BTreeMap<String, String>,
 }
@@ -27,7 +28,7 @@ impl std::fmt::Debug for Source {
 
 impl Source {
     /// The text of the file of this name.
-    pub(super) fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
+    pub(super) fn new(name: impl Into<String>, text: impl Into<Arc<str>>) -> Self {
         Self {
             name: name.into(),
             text: text.into(),

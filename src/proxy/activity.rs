@@ -7,10 +7,13 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::limits::Lapse;
 use crate::snapshot::Limits;
+
+/// How long a connection that is to close may take over its one request.
+const LAST_CHANCE: Duration = Duration::from_secs(1);
 
 /// The protocol of a connection, as far as timeouts care.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,9 +81,10 @@ impl Activity {
         }
     }
 
-    /// Whether the connection was asked to close.
+    /// Whether the connection was asked to close and has had its turn: who has just connected
+    /// has a request on its way, and would see an end for an answer.
     pub(super) fn is_closing(&self) -> bool {
-        self.closing.get()
+        self.closing.get() && self.served.get()
     }
 
     /// Remembers whom [`Activity::close`] wakes. One task owns a connection, so once is enough.
@@ -108,8 +112,9 @@ impl Activity {
             return Poll::Pending;
         }
         match lapse.poll(cx, self.deadline(protocol, limits)) {
-            // A long answer may still have been leaving the buffers.
-            Poll::Ready(()) if self.wrote.take() && self.served.get() => {
+            // A long answer may still have been leaving the buffers. Over HTTP/2 other things
+            // leave as well: our pings.
+            Poll::Ready(()) if protocol == Protocol::Http1 && self.was_writing() => {
                 self.idle_since.set(Instant::now());
                 lapse.poll(cx, self.deadline(protocol, limits))
             }
@@ -117,8 +122,13 @@ impl Activity {
         }
     }
 
+    fn was_writing(&self) -> bool {
+        self.served.get() && !self.closing.get() && self.wrote.take()
+    }
+
     fn deadline(&self, protocol: Protocol, limits: &Limits) -> Instant {
         match self.head_since.get() {
+            _ if self.closing.get() => self.idle_since.get() + LAST_CHANCE,
             Some(since) if protocol == Protocol::Http1 => since + limits.header_timeout,
             _ if self.served.get() => self.idle_since.get() + limits.keep_alive,
             _ => self.idle_since.get() + limits.header_timeout,
@@ -143,8 +153,6 @@ impl Drop for InFlight {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn limits() -> Limits {

@@ -220,12 +220,18 @@ async fn supervise<C: Future<Output = hyper::Result<()>>>(
     let (mut told, mut lapse) = (false, Lapse::default());
     poll_fn(|cx| {
         client.activity.remember(cx);
-        if !told && client.may_close() {
-            told = true;
-            close(connection.as_mut());
-        }
-        if let Poll::Ready(result) = connection.as_mut().poll(cx) {
-            return Poll::Ready(result.is_ok());
+        loop {
+            if !told && client.may_close() {
+                told = true;
+                close(connection.as_mut());
+            }
+            if let Poll::Ready(result) = connection.as_mut().poll(cx) {
+                return Poll::Ready(result.is_ok());
+            }
+            // The poll may have answered the one request that was still to come.
+            if told || !client.may_close() {
+                break;
+            }
         }
         client
             .activity

@@ -80,7 +80,7 @@ impl Exchange {
             started: Instant::now(),
             judged,
             in_flight: Some(client.activity.request()),
-            reader: client.reader.borrow().clone(),
+            reader: None,
             client: Rc::clone(client),
         })
     }

@@ -1,7 +1,7 @@
 //! One request: decide, then forward it, open a WebSocket, or refuse.
 
 use std::convert::Infallible;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -20,9 +20,10 @@ use super::location;
 use super::reply::Refusal;
 use super::upgrade::{self, Opened};
 use super::upstream::{Answered, Failure, assemble};
+use super::worker::Held;
 use crate::auth::{Decision, Denial, Denied, Transport};
 use crate::clock::Timestamp;
-use crate::snapshot::{Limits, Snapshot};
+use crate::snapshot::Limits;
 
 /// What comes of a request.
 pub(super) enum Outcome {
@@ -37,34 +38,46 @@ pub(super) enum Outcome {
 }
 
 /// Answers one request. Never fails: even a panic costs only this request.
-pub(super) async fn handle(
+///
+/// Decides at once and waits after, so that the future that hyper keeps for the connection holds
+/// little, and little is moved about.
+pub(super) fn handle(
     client: Rc<Client>,
     request: Request<Incoming>,
-) -> Result<Response<AnswerBody>, Infallible> {
-    let snapshot = client.worker.snapshot();
-    let now = Timestamp::now();
-    let (head, body) = request.into_parts();
-    let crossing = Crossing::of(&snapshot.cors, &head.headers);
-    let mut exchange = Exchange::begin(&client, &head, snapshot.generation, now);
-    let id = exchange.id.to_value();
+) -> impl Future<Output = Result<Response<AnswerBody>, Infallible>> {
     let asked = Asked {
-        client: &client,
-        snapshot: &snapshot,
-        now,
+        snapshot: client.worker.snapshot(),
+        now: Timestamp::now(),
+        client,
     };
-    let answering = asked.answer(&crossing, head, body, &mut exchange);
-    let outcome = AssertUnwindSafe(answering).catch_unwind().await;
-    let outcome = outcome.unwrap_or_else(|_| {
-        client.worker.metrics.panicked();
-        asked.refuse(Refusal::Panicked, &mut exchange)
-    });
-    let mut response = join(outcome, &crossing, exchange);
-    let headers = response.headers_mut();
-    headers.insert(headers::X_REQUEST_ID, id);
-    if let (true, Some(hsts)) = (client.secure, &snapshot.hsts) {
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, hsts.clone());
+    let (head, body) = request.into_parts();
+    let crossing = Crossing::of(&asked.snapshot.cors, &head.headers);
+    let mut exchange = Exchange::begin(&asked.client, &head, asked.snapshot.generation, asked.now);
+    let deciding = || asked.decide(&crossing, head, body, &mut exchange);
+    let plan = catch_unwind(AssertUnwindSafe(deciding));
+    async move {
+        exchange.reader.clone_from(&asked.client.reader.borrow());
+        let outcome = match plan {
+            Ok(Plan::Done(outcome)) => Ok(outcome),
+            Ok(plan) => {
+                let carrying = asked.carry_out(plan, &mut exchange);
+                AssertUnwindSafe(carrying).catch_unwind().await
+            }
+            Err(panic) => Err(panic),
+        };
+        let outcome = outcome.unwrap_or_else(|_| {
+            asked.client.worker.metrics.panicked();
+            asked.refuse(Refusal::Panicked, &mut exchange)
+        });
+        let id = exchange.id.to_value();
+        let mut response = join(outcome, &crossing, exchange);
+        let headers = response.headers_mut();
+        headers.insert(headers::X_REQUEST_ID, id);
+        if let (true, Some(hsts)) = (asked.client.secure, &asked.snapshot.hsts) {
+            headers.insert(header::STRICT_TRANSPORT_SECURITY, hsts.clone());
+        }
+        Ok(response)
     }
-    Ok(response)
 }
 
 /// Joins head and body of the answer, and says who may read it.
@@ -122,29 +135,39 @@ fn on_end(headers: &HeaderMap) -> OnEnd {
     }
 }
 
+/// What is to be done for a request.
+enum Plan {
+    /// Nothing more.
+    Done(Outcome),
+    /// To be sent to the backend.
+    Forward(Request<RequestBody>, Origin),
+    /// To be opened as a WebSocket.
+    Open(request::Parts, Origin),
+}
+
 /// A request on its way through.
-#[derive(Clone, Copy)]
-pub(super) struct Asked<'a> {
-    pub(super) client: &'a Rc<Client>,
-    pub(super) snapshot: &'a Snapshot,
+pub(super) struct Asked {
+    pub(super) client: Rc<Client>,
+    pub(super) snapshot: Held,
     now: Timestamp,
 }
 
-impl Asked<'_> {
-    async fn answer(
-        self,
+impl Asked {
+    fn decide(
+        &self,
         crossing: &Crossing,
         head: request::Parts,
         body: Incoming,
         exchange: &mut Exchange,
-    ) -> Outcome {
+    ) -> Plan {
         #[cfg(test)]
         super::tests::panic_if_asked(&head.headers);
-        if let Some(refusal) = misshapen(&head, &self.snapshot.limits) {
-            return self.refuse(refusal, exchange);
+        let limits = &self.snapshot.limits;
+        if let Some(refusal) = misshapen(&head, limits) {
+            return Plan::Done(self.refuse(refusal, exchange));
         }
         if let Some(headers) = crossing.preflight(&head) {
-            return Outcome::Preflight(headers);
+            return Plan::Done(Outcome::Preflight(headers));
         }
         let origin = self.origin(&head);
         exchange.origin = origin.client;
@@ -155,7 +178,7 @@ impl Asked<'_> {
         };
         let admitted = match decision {
             Decision::Admit(admitted) => admitted,
-            Decision::Deny(denied) => return self.deny(denied, exchange),
+            Decision::Deny(denied) => return Plan::Done(self.deny(denied, exchange)),
         };
         let (mut head, admission) = admitted.into_parts();
         let (authority, id) = (admission.authority(), exchange.id.to_value());
@@ -163,40 +186,40 @@ impl Asked<'_> {
         let transport = admission.transport();
         exchange.admitted(admission);
         if let Some(refusal) = self.over_user_rate(exchange) {
-            return self.refuse(refusal, exchange);
+            return Plan::Done(self.refuse(refusal, exchange));
         }
-        let outcome = match transport {
-            Transport::Http => self.forward(head, body, framing, &origin, exchange).await,
-            Transport::WebSocket => upgrade::open(self, head, &origin, exchange).await,
+        match transport {
+            Transport::Http => {
+                headers::frame_request(&mut head.headers, framing);
+                let (body, upload) = RequestBody::new(body, limits.body_gap);
+                exchange.upload = upload;
+                Plan::Forward(assemble(head, body), origin)
+            }
+            Transport::WebSocket => Plan::Open(head, origin),
+        }
+    }
+
+    async fn carry_out(&self, plan: Plan, exchange: &mut Exchange) -> Outcome {
+        let outcome = match plan {
+            Plan::Done(outcome) => Ok(outcome),
+            Plan::Forward(request, origin) => {
+                let upload = exchange.upload.clone();
+                let limits = &self.snapshot.limits;
+                let pool = &self.client.worker.pool;
+                let sent = pool.send(request, upload.as_deref(), limits).await;
+                self.relay(sent, &origin, exchange)
+            }
+            // Rare and large: not to be part of every request's future.
+            Plan::Open(head, origin) => {
+                Box::pin(upgrade::open(self, head, &origin, exchange)).await
+            }
         };
         outcome.unwrap_or_else(|refusal| self.refuse(refusal, exchange))
     }
 
-    async fn forward(
-        self,
-        mut head: request::Parts,
-        body: Incoming,
-        framing: Framing,
-        origin: &Origin,
-        exchange: &mut Exchange,
-    ) -> Result<Outcome, Refusal> {
-        let limits = &self.snapshot.limits;
-        headers::frame_request(&mut head.headers, framing);
-        let (body, upload) = RequestBody::new(body, limits.body_gap);
-        exchange.upload.clone_from(&upload);
-        let request = assemble(head, body);
-        let sent = self
-            .client
-            .worker
-            .pool
-            .send(request, upload.as_deref(), limits)
-            .await;
-        self.relay(sent, origin, exchange)
-    }
-
     /// Makes a backend's answer fit for the client.
     pub(super) fn relay(
-        self,
+        &self,
         sent: Result<Answered, Failure>,
         origin: &Origin,
         exchange: &mut Exchange,
@@ -220,12 +243,12 @@ impl Asked<'_> {
         Ok(Outcome::Relayed(answered))
     }
 
-    pub(super) fn refuse(self, refusal: Refusal, exchange: &mut Exchange) -> Outcome {
+    pub(super) fn refuse(&self, refusal: Refusal, exchange: &mut Exchange) -> Outcome {
         exchange.reason = Some(refusal.reason());
         Outcome::Own(refusal.answer(&self.snapshot.replies))
     }
 
-    fn deny(self, denied: Denied, exchange: &mut Exchange) -> Outcome {
+    fn deny(&self, denied: Denied, exchange: &mut Exchange) -> Outcome {
         let (denial, transport) = (denied.denial, denied.transport);
         self.client.worker.metrics.denied(denial.reason());
         exchange.denied(denied);
@@ -235,7 +258,7 @@ impl Asked<'_> {
     }
 
     /// Bad credentials of one address; a good one is never refused for the bad ones before it.
-    fn over_failure_rate(self, denial: Denial, exchange: &Exchange) -> Option<Refusal> {
+    fn over_failure_rate(&self, denial: Denial, exchange: &Exchange) -> Option<Refusal> {
         let Denial::Unauthenticated(_) = denial else {
             return None;
         };
@@ -246,7 +269,7 @@ impl Asked<'_> {
             .map(|retry_after| Refusal::TooMany { retry_after })
     }
 
-    fn over_user_rate(self, exchange: &Exchange) -> Option<Refusal> {
+    fn over_user_rate(&self, exchange: &Exchange) -> Option<Refusal> {
         let rate = self.snapshot.limits.requests_per_user?;
         let user = exchange.admission()?.identity()?.user();
         let over = self
@@ -258,14 +281,14 @@ impl Asked<'_> {
             .map(|retry_after| Refusal::TooMany { retry_after })
     }
 
-    fn origin(self, head: &request::Parts) -> Origin {
+    fn origin(&self, head: &request::Parts) -> Origin {
         let Client {
             peer,
             peer_value,
             secure,
             ..
-        } = &**self.client;
-        Origin::read(&head.headers, *peer, peer_value, *secure, self.snapshot)
+        } = &*self.client;
+        Origin::read(&head.headers, *peer, peer_value, *secure, &self.snapshot)
     }
 }
 

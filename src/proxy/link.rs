@@ -15,6 +15,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use tokio::task::coop::unconstrained;
 
 use super::body::{RequestBody, Upload};
 use super::limits::Lapse;
@@ -29,7 +30,8 @@ const MAX_BUFFER: usize = 64 * 1024;
 /// An HTTP/1.1 connection to the backend, driven by its holder.
 pub(super) struct Link {
     sender: http1::SendRequest<RequestBody>,
-    connection: http1::Connection<TokioIo<BackendStream>, RequestBody>,
+    /// None once it has been dropped after its end.
+    connection: Option<http1::Connection<TokioIo<BackendStream>, RequestBody>>,
     /// Whether the connection is over.
     ended: bool,
     /// Whether the backend has said anything since the last request.
@@ -74,7 +76,7 @@ impl Link {
             .await?;
         Ok(Box::new(Self {
             sender,
-            connection,
+            connection: Some(connection),
             ended: false,
             heard,
             first_byte: Lapse::default(),
@@ -89,6 +91,9 @@ impl Link {
 
     /// Sends a request and waits for the head of its answer, at most `patience` after the last
     /// part of the request went out.
+    ///
+    /// The answer comes from the connection, which is driven here: nobody else has to wake us for
+    /// it, so nobody is told to.
     pub(super) async fn exchange(
         &mut self,
         request: Request<RequestBody>,
@@ -97,14 +102,25 @@ impl Link {
     ) -> Result<Response<Incoming>, Unanswered> {
         self.heard.set(false);
         let sent = Instant::now();
-        let mut answer = pin!(self.sender.try_send_request(request));
+        let mut unwoken = Context::from_waker(Waker::noop());
+        // Nor may tokio put it off for later: there would be no later.
+        let mut answer = pin!(unconstrained(self.sender.try_send_request(request)));
         poll_fn(|cx| {
             let closed = self.drive(cx).is_ready();
-            if let Poll::Ready(result) = answer.as_mut().poll(cx) {
+            if let Poll::Ready(result) = answer.as_mut().poll(&mut unwoken) {
+                if upload.is_none() {
+                    // The body will be asked for within this very poll.
+                    let _ = self.drive(&mut unwoken);
+                }
                 return Poll::Ready(result.map_err(|error| self.unanswered(error, upload)));
             }
             if closed {
-                return Poll::Ready(Err(self.no_answer(UnansweredKind::Closed)));
+                // A request that it never took up comes back when the connection is dropped.
+                self.connection = None;
+                return answer
+                    .as_mut()
+                    .poll(&mut unwoken)
+                    .map_err(|error| self.unanswered(error, upload));
             }
             let progress = upload.and_then(Upload::progress).unwrap_or(sent);
             match self.first_byte.poll(cx, progress + patience) {
@@ -118,8 +134,8 @@ impl Link {
     /// Moves bytes. Ready when the connection is over.
     pub(super) fn drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // Polled once more after its end, hyper would shut down a stream that is upgraded.
-        if !self.ended {
-            self.ended = Pin::new(&mut self.connection).poll(cx).is_ready();
+        if let (false, Some(connection)) = (self.ended, &mut self.connection) {
+            self.ended = Pin::new(connection).poll(cx).is_ready();
         }
         if self.ended {
             Poll::Ready(())
@@ -147,10 +163,10 @@ impl Link {
     }
 
     /// The bare stream after a `101`, and what had been read from it beyond that.
-    pub(super) async fn into_upgraded(mut self: Box<Self>) -> (BackendStream, Bytes) {
+    pub(super) async fn into_upgraded(mut self: Box<Self>) -> Option<(BackendStream, Bytes)> {
         poll_fn(|cx| self.drive(cx)).await;
-        let parts = self.connection.into_parts();
-        (parts.io.into_inner(), parts.read_buf)
+        let parts = self.connection?.into_parts();
+        Some((parts.io.into_inner(), parts.read_buf))
     }
 
     fn unanswered(

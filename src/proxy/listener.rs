@@ -184,6 +184,8 @@ async fn take_over(worker: Rc<Worker>, mut streams: mpsc::Receiver<Handed>, purp
 
 async fn accept(worker: &Worker, listener: &TcpListener, take: impl Fn(TcpStream, SocketAddr)) {
     let mut complaints = Complaints::default();
+    // What comes once the drain has begun may have been queued before it.
+    let mut left = BACKLOG;
     let mut draining = std::pin::pin!(worker.draining.started());
     loop {
         let accepted = tokio::select! {
@@ -192,7 +194,13 @@ async fn accept(worker: &Worker, listener: &TcpListener, take: impl Fn(TcpStream
             () = &mut draining => return,
         };
         match accepted {
-            Ok((tcp, peer)) => take(tcp, peer),
+            Ok((tcp, peer)) => {
+                take(tcp, peer);
+                left -= i32::from(worker.draining.is_started());
+                if left == 0 {
+                    return;
+                }
+            }
             Err(error) => {
                 worker.metrics.accept_failed();
                 complaints.log(&error);

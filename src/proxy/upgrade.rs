@@ -31,12 +31,12 @@ pub(super) struct Opened {
 /// Asks the backend for a WebSocket, over a connection of its own. Any answer but a `101` is
 /// relayed as it is, and nothing opens.
 pub(super) async fn open(
-    asked: Asked<'_>,
+    asked: &Asked,
     mut head: request::Parts,
     origin: &Origin,
     exchange: &mut Exchange,
 ) -> Result<Outcome, Refusal> {
-    let (worker, snapshot) = (&asked.client.worker, asked.snapshot);
+    let (worker, snapshot) = (&asked.client.worker, &asked.snapshot);
     let user = exchange
         .admission()
         .and_then(|admission| admission.identity());
@@ -67,7 +67,12 @@ pub(super) async fn open(
         return Err(failed());
     }
     expected.clean(&mut answer.headers);
-    let (stream, read) = answered.lease.link.into_upgraded().await;
+    let (stream, read) = answered
+        .lease
+        .link
+        .into_upgraded()
+        .await
+        .ok_or_else(failed)?;
     let session = exchange.register(&worker.tunnels).ok_or_else(failed)?;
     let max_message = snapshot.websocket.max_message;
     let opened = Opened {

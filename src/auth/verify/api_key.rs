@@ -221,7 +221,9 @@ impl Found<'_> {
         let user = match &self.settings.speaks_for {
             SpeaksFor::Bound(user) => user.clone(),
             SpeaksFor::Acting(globs) => {
-                let may_act = |user: &UserId| globs.iter().any(|glob| glob.matches(user));
+                let may_act = |user: &UserId| {
+                    !user.is_visitor() && globs.iter().any(|glob| glob.matches(user))
+                };
                 let assertion = assertion();
                 let named = match (&assertion, default_user) {
                     (Assertion::User(user), _) if may_act(user) => user,

@@ -22,15 +22,12 @@ impl KeyDigest {
     #[must_use]
     pub fn parse(hex: &str) -> Option<Self> {
         let mut bytes = [0; 32];
-        let pairs = hex.as_bytes().chunks_exact(2);
         if hex.len() != 64 {
             return None;
         }
-        for (byte, pair) in bytes.iter_mut().zip(pairs) {
-            let digits = std::str::from_utf8(pair).ok()?;
-            *byte = u8::from_str_radix(digits, 16)
-                .ok()
-                .filter(|_| !digits.starts_with('+'))?;
+        for (byte, pair) in bytes.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
+            let &[high, low] = pair else { return None };
+            *byte = digit(high)? << 4 | digit(low)?;
         }
         Some(Self(bytes))
     }
@@ -38,6 +35,15 @@ impl KeyDigest {
     /// Its first four bytes: enough to tell keys apart in a log, useless to guess one.
     pub(super) fn beginning(&self) -> [u8; 4] {
         self.0.first_chunk().copied().unwrap_or_default()
+    }
+}
+
+fn digit(hex: u8) -> Option<u8> {
+    match hex {
+        b'0'..=b'9' => Some(hex - b'0'),
+        b'a'..=b'f' => Some(hex - b'a' + 10),
+        b'A'..=b'F' => Some(hex - b'A' + 10),
+        _ => None,
     }
 }
 

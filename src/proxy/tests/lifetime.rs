@@ -152,6 +152,26 @@ async fn a_drain_lets_requests_finish_closes_the_rest_and_ends() {
 }
 
 #[tokio::test]
+async fn who_has_just_connected_when_the_drain_starts_is_still_answered() {
+    let sidecar = Sidecar::start().await;
+    let mut fresh = sidecar.connect().await;
+    let mut silent = sidecar.connect().await;
+    let mut served = sidecar.connect().await;
+    served
+        .send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await;
+    served.until("refused").await;
+    sidecar.drain.start();
+    assert_eq!(served.rest().await, "");
+    fresh
+        .send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await;
+    assert!(fresh.rest().await.ends_with("refused"));
+    assert_eq!(silent.rest().await, "");
+    timeout(LONG, sidecar.drain.drained()).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_panic_costs_one_request_and_not_its_connection() {
     let sidecar = Sidecar::start().await;
     let mut client = sidecar.connect().await;

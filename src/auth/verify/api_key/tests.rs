@@ -62,6 +62,10 @@ fn an_acting_key_speaks_for_those_its_globs_allow() {
         acting_for(&["*"], &Assertion::Malformed),
         Err(Denial::Malformed(_))
     ));
+    assert_eq!(
+        acting_for(&["*"], &Assertion::User(user("Anon-1"))),
+        Err(Denial::MayNotActAs)
+    );
     assert_eq!(acting_for(&["*"], &Assertion::Absent), Ok("user".into()));
     assert!(matches!(
         acting_for(&["visitor-*"], &Assertion::Absent),
