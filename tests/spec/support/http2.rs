@@ -92,7 +92,10 @@ pub(super) async fn send(request: Request<'_>) -> Answer {
         match frame.map(Frame::into_data) {
             Ok(Ok(bytes)) => data.extend(bytes),
             Ok(Err(frame)) => trailers = fields(frame.trailers_ref().unwrap(), "\n"),
-            Err(_) => end = End::Truncated,
+            Err(_) => {
+                end = End::Truncated;
+                break;
+            }
         }
     }
     let text = format!("HTTP/2 {}\r\n{}", head.status.as_u16(), fields(&head.headers, "\r\n"));
