@@ -20,6 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use super::activity::{Activity, Protocol};
 use super::exchange::Exchange;
 use super::handler;
+use super::headers::Scheme;
 use super::limits::{ConnectionPlace, Lapse};
 use super::redirect;
 use super::socket::{ClientSocket, ClientStream};
@@ -49,7 +50,7 @@ pub(super) struct Client {
     pub(super) peer: SocketAddr,
     /// The peer's address as the backend is told it.
     pub(super) peer_value: HeaderValue,
-    pub(super) secure: bool,
+    pub(super) scheme: Scheme,
     /// `h1` or `h2`, for the log.
     pub(super) protocol: Cell<&'static str>,
     pub(super) activity: Rc<Activity>,
@@ -73,7 +74,7 @@ impl Client {
     fn new(
         worker: &Rc<Worker>,
         peer: SocketAddr,
-        secure: bool,
+        scheme: Scheme,
         place: ConnectionPlace,
     ) -> Rc<Self> {
         worker.metrics.connection_opened();
@@ -85,7 +86,7 @@ impl Client {
             peer,
             peer_value: HeaderValue::try_from(address)
                 .unwrap_or_else(|_| HeaderValue::from_static("unknown")),
-            secure,
+            scheme,
             protocol: Cell::new("h1"),
             activity,
             reader: RefCell::default(),
@@ -126,7 +127,8 @@ pub(super) async fn serve(
         (snapshot.limits, snapshot.tls.clone())
     };
     let tls = tls.filter(|_| purpose == Purpose::Gate);
-    let client = Client::new(&worker, peer, tls.is_some(), place);
+    let scheme = tls.as_ref().map_or(Scheme::Http, |_| Scheme::Https);
+    let client = Client::new(&worker, peer, scheme, place);
     let socket = ClientSocket::new(tcp, Rc::clone(&client.activity), limits.write_stall);
     let Some(tls) = tls else {
         return serve_http1(client, ClientStream::Plain(socket), purpose, &limits).await;

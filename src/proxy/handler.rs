@@ -15,7 +15,7 @@ use super::body::RequestBody;
 use super::connection::Client;
 use super::cors::Crossing;
 use super::exchange::Exchange;
-use super::headers::{self, Framing, Origin};
+use super::headers::{self, Framing, Origin, Scheme};
 use super::location;
 use super::reply::Refusal;
 use super::upgrade::{self, Opened};
@@ -73,7 +73,7 @@ pub(super) fn handle(
         let mut response = join(outcome, &crossing, exchange);
         let headers = response.headers_mut();
         headers.insert(headers::X_REQUEST_ID, id);
-        if let (true, Some(hsts)) = (asked.client.secure, &asked.snapshot.hsts) {
+        if let (Scheme::Https, Some(hsts)) = (asked.client.scheme, &asked.snapshot.hsts) {
             headers.insert(header::STRICT_TRANSPORT_SECURITY, hsts.clone());
         }
         Ok(response)
@@ -285,10 +285,10 @@ impl Asked {
         let Client {
             peer,
             peer_value,
-            secure,
+            scheme,
             ..
         } = &*self.client;
-        Origin::read(&head.headers, *peer, peer_value, *secure, &self.snapshot)
+        Origin::read(&head.headers, *peer, peer_value, *scheme, &self.snapshot)
     }
 }
 

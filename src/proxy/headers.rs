@@ -24,6 +24,15 @@ const ZERO: HeaderValue = HeaderValue::from_static("0");
 const UPGRADE: HeaderValue = HeaderValue::from_static("upgrade");
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 
+/// How a client's bytes came to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scheme {
+    /// In the clear.
+    Http,
+    /// Inside TLS.
+    Https,
+}
+
 /// What a request says of its way here, read before the gate throws such headers away.
 #[derive(Debug)]
 pub(super) struct Origin {
@@ -31,26 +40,26 @@ pub(super) struct Origin {
     pub(super) client: IpAddr,
     /// `X-Forwarded-For` as the backend gets it.
     chain: HeaderValue,
-    secure: bool,
+    scheme: Scheme,
     /// The `Host` line, to be passed on without a copy.
     host: Option<HeaderValue>,
 }
 
 impl Origin {
     /// From the headers as the client sent them. `peer_value` is the peer's address as a header
-    /// value, made once a connection; `secure` says whether the connection is TLS.
+    /// value, made once a connection; `scheme` is the connection's.
     pub(super) fn read(
         headers: &HeaderMap,
         peer: SocketAddr,
         peer_value: &HeaderValue,
-        secure: bool,
+        scheme: Scheme,
         snapshot: &Snapshot,
     ) -> Self {
         let host = headers.get(header::HOST).cloned();
         let direct = Self {
             client: peer.ip(),
             chain: peer_value.clone(),
-            secure,
+            scheme,
             host,
         };
         if snapshot.trusted_proxies.is_empty() || !snapshot.trusts(peer.ip()) {
@@ -61,7 +70,10 @@ impl Origin {
 
     /// The scheme by which the client came.
     pub(super) const fn scheme(&self) -> &'static str {
-        if self.secure { "https" } else { "http" }
+        match self.scheme {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        }
     }
 
     /// Walks the list from the right, as far as every hop is trusted: what stands left of the
@@ -92,8 +104,8 @@ impl Origin {
             self.chain = chain;
         }
         match headers.get(X_FORWARDED_PROTO).map(HeaderValue::as_bytes) {
-            Some(b"https") => self.secure = true,
-            Some(b"http") => self.secure = false,
+            Some(b"https") => self.scheme = Scheme::Https,
+            Some(b"http") => self.scheme = Scheme::Http,
             _ => {}
         }
         self
@@ -125,7 +137,11 @@ pub(super) fn complete_request(
         headers.insert(header::HOST, host);
     }
     headers.insert(X_FORWARDED_FOR, origin.chain.clone());
-    headers.insert(X_FORWARDED_PROTO, if origin.secure { HTTPS } else { HTTP });
+    let scheme = match origin.scheme {
+        Scheme::Http => HTTP,
+        Scheme::Https => HTTPS,
+    };
+    headers.insert(X_FORWARDED_PROTO, scheme);
     headers.insert(X_REQUEST_ID, request_id);
     join_cookies(headers);
 }
@@ -260,11 +276,11 @@ mod tests {
         headers
     }
 
-    fn origin(secure: bool) -> Origin {
+    fn origin(scheme: Scheme) -> Origin {
         Origin {
             client: IpAddr::from([192, 0, 2, 7]),
             chain: HeaderValue::from_static("192.0.2.7"),
-            secure,
+            scheme,
             host: Some(HeaderValue::from_static("chat.example")),
         }
     }
@@ -328,7 +344,7 @@ mod tests {
     fn the_backend_is_told_host_peer_and_scheme() {
         let mut headers = HeaderMap::new();
         let id = HeaderValue::from_static("id");
-        complete_request(&mut headers, &origin(true), "chat.example", id);
+        complete_request(&mut headers, &origin(Scheme::Https), "chat.example", id);
         for (name, value) in [
             ("host", "chat.example"),
             ("x-forwarded-host", "chat.example"),

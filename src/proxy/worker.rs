@@ -130,7 +130,10 @@ impl Worker {
         while !deadline.is_some_and(|deadline| self.is_drained(deadline)) {
             ticks.tick().await;
             count = count.wrapping_add(1);
-            self.tick(count.is_multiple_of(TICKS_A_SECOND));
+            self.tick();
+            if count.is_multiple_of(TICKS_A_SECOND) {
+                self.sweep();
+            }
             if deadline.is_none() && self.draining.is_started() {
                 self.close();
                 deadline = Some(Instant::now() + self.snapshot().limits.drain);
@@ -139,23 +142,25 @@ impl Worker {
         self.log.flush();
     }
 
-    fn tick(&self, once_a_second: bool) {
+    fn tick(&self) {
         let now = Timestamp::now();
         self.tunnels.expire(now);
         self.streams.expire(now);
         self.pool.sweep();
         self.log.flush();
-        if once_a_second {
-            let snapshot = self.snapshot();
-            let patience = Patience {
-                idle: snapshot.websocket.idle_timeout,
-                stalled: Some(snapshot.limits.write_stall),
-            };
-            self.tunnels.sweep(now, patience);
-            self.connections
-                .borrow_mut()
-                .retain(|connection| connection.strong_count() > 0);
-        }
+    }
+
+    /// What is looked at once a second: who has been silent or stalled for too long.
+    fn sweep(&self) {
+        let snapshot = self.snapshot();
+        let patience = Patience {
+            idle: snapshot.websocket.idle_timeout,
+            stalled: Some(snapshot.limits.write_stall),
+        };
+        self.tunnels.sweep(Timestamp::now(), patience);
+        self.connections
+            .borrow_mut()
+            .retain(|connection| connection.strong_count() > 0);
     }
 
     /// Judges what is open again whenever a snapshot is published.
