@@ -125,7 +125,10 @@ impl Link {
             }
             let progress = upload.and_then(Upload::progress).unwrap_or(sent);
             let silence = link.first_byte.poll(cx, progress + patience);
-            silence.map(|()| Err(link.no_answer(UnansweredKind::Silent)))
+            match silence {
+                Poll::Ready(()) => Poll::Ready(Err(link.no_answer(UnansweredKind::Silent))),
+                Poll::Pending => Poll::Pending,
+            }
         };
         poll_fn(|cx| self.attend(cx, &mut poll_answer)).await
     }
