@@ -105,6 +105,7 @@ async fn a_bad_configuration_changes_nothing_and_says_where() {
         ("[[key]]", "[[key"),
         ("[backend]", "[backnd]"),
         ("user =", "usr ="),
+        ("[limits]", "[limits]\nfuture = 1"),
         ("user = \"alice\"", "user = \"alice\"\nacts_as = [\"*\"]"),
         ("sha256 = \"", "sha256 = \"0"),
     ] {

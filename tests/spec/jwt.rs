@@ -51,6 +51,7 @@ async fn a_token_under_another_algorithm_is_refused() {
     let claims = Claims::of("alice");
     let names = ["HS384", "HS512", "RS256", "ES256", "EdDSA", "dir", "HS-256", "hs256"];
     refuses(&sidecar, names.map(|name| claims.under(&json!({"alg": name})))).await;
+    refuses(&sidecar, [Signer::hs512(SECRET).token("alice")]).await;
     for signer in [Signer::es256(), Signer::eddsa()] {
         refuses(
             &sidecar,

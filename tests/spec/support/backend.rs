@@ -206,10 +206,10 @@ impl Door {
     /// The next connection; none when its TLS handshake failed.
     async fn accept(&self) -> Option<Box<dyn Socket>> {
         Some(match self {
-            Self::Tcp(listener) => Box::new(listener.accept().await.ok()?.0),
-            Self::Unix(listener) => Box::new(listener.accept().await.ok()?.0),
+            Self::Tcp(listener) => Box::new(listener.accept().await.unwrap().0),
+            Self::Unix(listener) => Box::new(listener.accept().await.unwrap().0),
             Self::Tls(listener, acceptor) => {
-                Box::new(acceptor.accept(listener.accept().await.ok()?.0).await.ok()?)
+                Box::new(acceptor.accept(listener.accept().await.unwrap().0).await.ok()?)
             }
         })
     }

@@ -62,6 +62,7 @@ pub fn in_seconds(seconds: i64) -> i64 {
 /// What signs.
 pub enum Signer {
     Hs256(Box<hmac::Key>),
+    Hs512(Box<hmac::Key>),
     Rs256(rsa::KeyPair),
     Es256(EcdsaKeyPair),
     EdDsa(Ed25519KeyPair),
@@ -70,6 +71,10 @@ pub enum Signer {
 impl Signer {
     pub fn hs256(secret: impl AsRef<[u8]>) -> Self {
         Self::Hs256(Box::new(hmac::Key::new(hmac::HMAC_SHA256, secret.as_ref())))
+    }
+
+    pub fn hs512(secret: impl AsRef<[u8]>) -> Self {
+        Self::Hs512(Box::new(hmac::Key::new(hmac::HMAC_SHA512, secret.as_ref())))
     }
 
     pub fn rs256() -> Self {
@@ -88,6 +93,7 @@ impl Signer {
     pub fn algorithm(&self) -> &'static str {
         match self {
             Self::Hs256(_) => "HS256",
+            Self::Hs512(_) => "HS512",
             Self::Rs256(_) => "RS256",
             Self::Es256(_) => "ES256",
             Self::EdDsa(_) => "EdDSA",
@@ -97,7 +103,7 @@ impl Signer {
     /// Its public key, in PEM.
     pub fn public_key(&self) -> String {
         let der = match self {
-            Self::Hs256(_) => panic!("a secret has no public key"),
+            Self::Hs256(_) | Self::Hs512(_) => panic!("a secret has no public key"),
             Self::Rs256(key) => key.public_key().as_der().unwrap().as_ref().to_vec(),
             Self::Es256(key) => key.public_key().as_der().unwrap().as_ref().to_vec(),
             Self::EdDsa(key) => key.public_key().as_der().unwrap().as_ref().to_vec(),
@@ -121,7 +127,7 @@ impl Signer {
         let random = SystemRandom::new();
         let bytes = message.as_bytes();
         let signature = match self {
-            Self::Hs256(key) => hmac::sign(key, bytes).as_ref().to_vec(),
+            Self::Hs256(key) | Self::Hs512(key) => hmac::sign(key, bytes).as_ref().to_vec(),
             Self::Rs256(key) => {
                 let mut signature = vec![0; key.public_modulus_len()];
                 key.sign(&RSA_PKCS1_SHA256, &random, bytes, &mut signature).unwrap();
