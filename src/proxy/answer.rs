@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -171,12 +171,14 @@ impl Relayed {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let mut unwoken = Context::from_waker(Waker::noop());
-        if let Poll::Ready(next) = Pin::new(&mut self.incoming).poll_frame(&mut unwoken) {
-            return Poll::Ready(next);
-        }
-        let _ = self.lease.link.drive(cx);
-        Pin::new(&mut self.incoming).poll_frame(&mut unwoken)
+        let mut incoming = Pin::new(&mut self.incoming);
+        self.lease.link.attend(cx, |link, cx| {
+            if let Poll::Ready(next) = incoming.as_mut().poll_frame(cx) {
+                return Poll::Ready(next);
+            }
+            let _ = link.drive(cx);
+            incoming.as_mut().poll_frame(cx)
+        })
     }
 }
 

@@ -22,7 +22,6 @@ use super::exchange::Exchange;
 use super::handler;
 use super::headers::Scheme;
 use super::limits::{ConnectionPlace, Lapse};
-use super::redirect;
 use super::socket::{ClientSocket, ClientStream};
 use super::streams::{Reader, Streams};
 use super::tunnel::Side;
@@ -173,17 +172,7 @@ fn handshake_failure(error: &std::io::Error) -> &'static str {
 }
 
 async fn serve_http1(client: Rc<Client>, stream: ClientStream, purpose: Purpose, limits: &Limits) {
-    let service = service_fn(|request| {
-        let client = Rc::clone(&client);
-        async move {
-            match purpose {
-                Purpose::Gate => handler::handle(client, request).await,
-                Purpose::Redirect { https_port } => {
-                    Ok(redirect::handle(&client, request, https_port))
-                }
-            }
-        }
-    });
+    let service = service_fn(|request| handler::handle(Rc::clone(&client), purpose, request));
     let mut connection = http1(limits).serve_connection(TokioIo::new(stream), service);
     let close = http1::Connection::graceful_shutdown;
     let running = Pin::new(&mut connection);
@@ -203,7 +192,8 @@ async fn serve_http1(client: Rc<Client>, stream: ClientStream, purpose: Purpose,
 
 async fn serve_http2(client: Rc<Client>, stream: ClientStream, limits: &Limits) {
     client.protocol.set("h2");
-    let service = service_fn(|request| handler::handle(Rc::clone(&client), request));
+    let purpose = Purpose::Gate;
+    let service = service_fn(|request| handler::handle(Rc::clone(&client), purpose, request));
     let streams = Streams::new(&client, limits.write_stall);
     let connection = http2(streams, limits).serve_connection(TokioIo::new(stream), service);
     let close = http2::Connection::graceful_shutdown;

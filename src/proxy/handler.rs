@@ -12,11 +12,12 @@ use hyper::body::Incoming;
 
 use super::answer::{AnswerBody, OnEnd};
 use super::body::RequestBody;
-use super::connection::Client;
+use super::connection::{Client, Purpose};
 use super::cors::Crossing;
 use super::exchange::Exchange;
 use super::headers::{self, Framing, Origin, Scheme};
 use super::location;
+use super::redirect;
 use super::reply::Refusal;
 use super::upgrade::{self, Opened};
 use super::upstream::{Answered, Failure, assemble};
@@ -43,6 +44,7 @@ pub(super) enum Outcome {
 /// little, and little is moved about.
 pub(super) fn handle(
     client: Rc<Client>,
+    purpose: Purpose,
     request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response<AnswerBody>, Infallible>> {
     let asked = Asked {
@@ -53,7 +55,13 @@ pub(super) fn handle(
     let (head, body) = request.into_parts();
     let crossing = Crossing::of(&asked.snapshot.cors, &head.headers);
     let mut exchange = Exchange::begin(&asked.client, &head, asked.snapshot.generation, asked.now);
-    let deciding = || asked.decide(&crossing, head, body, &mut exchange);
+    let deciding = || match purpose {
+        Purpose::Gate => asked.decide(&crossing, head, body, &mut exchange),
+        Purpose::Redirect { https_port } => {
+            let hosts = &asked.snapshot.gate.hosts;
+            Plan::Done(Outcome::Own(redirect::answer(&head, https_port, hosts)))
+        }
+    };
     let plan = catch_unwind(AssertUnwindSafe(deciding));
     async move {
         exchange.reader.clone_from(&asked.client.reader.borrow());

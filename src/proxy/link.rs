@@ -7,15 +7,17 @@ use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures_util::task::AtomicWaker;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::task::coop::unconstrained;
 
 use super::body::{RequestBody, Upload};
 use super::limits::Lapse;
@@ -27,6 +29,9 @@ const MAX_HEADERS: usize = 256;
 /// The longest head of an answer, and the most of a body that is read ahead.
 const MAX_BUFFER: usize = 64 * 1024;
 
+/// How often to look again at once before other tasks have their turn.
+const LOOKS: usize = 4;
+
 /// An HTTP/1.1 connection to the backend, driven by its holder.
 pub(super) struct Link {
     sender: http1::SendRequest<RequestBody>,
@@ -37,6 +42,9 @@ pub(super) struct Link {
     /// Whether the backend has said anything since the last request.
     heard: Rc<Cell<bool>>,
     first_byte: Lapse,
+    calls: Arc<Calls>,
+    /// Calls `calls`.
+    waker: Waker,
     /// When it went idle last; `None` before its first request is answered.
     idle_since: Option<Instant>,
 }
@@ -74,7 +82,10 @@ impl Link {
             .max_buf_size(MAX_BUFFER)
             .handshake(TokioIo::new(stream))
             .await?;
+        let calls = Arc::new(Calls::default());
         Ok(Box::new(Self {
+            waker: Waker::from(Arc::clone(&calls)),
+            calls,
             sender,
             connection: Some(connection),
             ended: false,
@@ -92,8 +103,6 @@ impl Link {
     /// Sends a request and waits for the head of its answer, at most `patience` after the last
     /// part of the request went out.
     ///
-    /// The answer comes from the connection, which is driven here: nobody else has to wake us for
-    /// it, so nobody is told to.
     pub(super) async fn exchange(
         &mut self,
         request: Request<RequestBody>,
@@ -102,33 +111,51 @@ impl Link {
     ) -> Result<Response<Incoming>, Unanswered> {
         self.heard.set(false);
         let sent = Instant::now();
-        let mut unwoken = Context::from_waker(Waker::noop());
-        // Nor may tokio put it off for later: there would be no later.
-        let mut answer = pin!(unconstrained(self.sender.try_send_request(request)));
-        poll_fn(|cx| {
-            let closed = self.drive(cx).is_ready();
-            if let Poll::Ready(result) = answer.as_mut().poll(&mut unwoken) {
-                if upload.is_none() {
-                    // The body will be asked for within this very poll.
-                    let _ = self.drive(&mut unwoken);
-                }
-                return Poll::Ready(result.map_err(|error| self.unanswered(error, upload)));
+        let mut answer = pin!(self.sender.try_send_request(request));
+        let mut poll_answer = |link: &mut Self, cx: &mut Context<'_>| {
+            let closed = link.drive(cx).is_ready();
+            if let Poll::Ready(result) = answer.as_mut().poll(cx) {
+                return Poll::Ready(result.map_err(|error| link.unanswered(error, upload)));
             }
             if closed {
                 // A request that it never took up comes back when the connection is dropped.
-                self.connection = None;
-                return answer
-                    .as_mut()
-                    .poll(&mut unwoken)
-                    .map_err(|error| self.unanswered(error, upload));
+                link.connection = None;
+                let result = answer.as_mut().poll(cx);
+                return result.map_err(|error| link.unanswered(error, upload));
             }
             let progress = upload.and_then(Upload::progress).unwrap_or(sent);
-            match self.first_byte.poll(cx, progress + patience) {
-                Poll::Ready(()) => Poll::Ready(Err(self.no_answer(UnansweredKind::Silent))),
+            let silence = link.first_byte.poll(cx, progress + patience);
+            match silence {
+                Poll::Ready(()) => Poll::Ready(Err(link.no_answer(UnansweredKind::Silent))),
                 Poll::Pending => Poll::Pending,
             }
-        })
-        .await
+        };
+        poll_fn(|cx| self.attend(cx, &mut poll_answer)).await
+    }
+
+    /// Polls something that this link drives.
+    ///
+    /// What the connection reads it hands to us, and would wake us for it, which is to say the
+    /// task that is polling right now. That would be one more round for nothing with each answer:
+    /// instead we look again at once.
+    pub(super) fn attend<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut poll: impl FnMut(&mut Self, &mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        self.calls.owner.register(cx.waker());
+        let waker = Waker::clone(&self.waker);
+        for _ in 0..LOOKS {
+            self.calls.attended.store(true, Ordering::Relaxed);
+            let polled = poll(self, &mut Context::from_waker(&waker));
+            self.calls.attended.store(false, Ordering::Relaxed);
+            let called = self.calls.missed.swap(false, Ordering::Relaxed);
+            if polled.is_ready() || !called {
+                return polled;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Moves bytes. Ready when the connection is over.
@@ -194,6 +221,30 @@ impl Link {
             kind,
             unsent: None,
             heard: self.heard.get(),
+        }
+    }
+}
+
+/// Wakes the holder of a link, unless it is awake and looking.
+///
+/// A waker has to be `Sync`; all calls are made on the worker's thread.
+#[derive(Default)]
+struct Calls {
+    owner: AtomicWaker,
+    attended: AtomicBool,
+    missed: AtomicBool,
+}
+
+impl Wake for Calls {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if self.attended.load(Ordering::Relaxed) {
+            self.missed.store(true, Ordering::Relaxed);
+        } else {
+            self.owner.wake();
         }
     }
 }
