@@ -33,7 +33,7 @@ impl HostPattern {
 
     fn matches(&self, host: &str) -> bool {
         match self {
-            Self::Exact(exact) => exact.eq_ignore_ascii_case(host),
+            Self::Exact(exact) => **exact == *host || exact.eq_ignore_ascii_case(host),
             Self::Wildcard(suffix) => host.split_once('.').is_some_and(|(label, _)| {
                 !label.is_empty()
                     && host
@@ -113,30 +113,29 @@ impl<'r> Authority<'r> {
 
 /// Splits `host[:port]` (RFC 3986 §3.2, without userinfo); the host comes without brackets.
 pub(super) fn split(authority: &str) -> Option<(&str, Option<u16>)> {
-    let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
+    if let Some(rest) = authority.strip_prefix('[') {
         let (address, rest) = rest.split_once(']')?;
         address.parse::<std::net::Ipv6Addr>().ok()?;
-        match rest {
-            "" => (address, None),
-            _ => (address, Some(rest.strip_prefix(':')?)),
-        }
-    } else {
-        match authority.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (authority, None),
-        }
+        return match rest {
+            "" => Some((address, None)),
+            _ => Some((address, Some(port(rest.strip_prefix(':')?)?))),
+        };
+    }
+    let (host, port) = match authority.split_once(':') {
+        Some((host, digits)) => (host, Some(port(digits)?)),
+        None => (authority, None),
     };
-    let named = host.contains(':')
-        || (!host.is_empty()
-            && host
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)));
-    let port = match port {
-        Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => Some(digits.parse().ok()?),
-        Some(_) => return None,
-        None => None,
-    };
-    named.then_some((host, port))
+    (!host.is_empty() && host.bytes().all(is_of_a_name)).then_some((host, port))
+}
+
+fn port(digits: &str) -> Option<u16> {
+    // `parse` would take a sign.
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| digits.parse().ok()).flatten()
+}
+
+const fn is_of_a_name(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'.' | b'_')
 }
 
 #[cfg(test)]

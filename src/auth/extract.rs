@@ -46,7 +46,7 @@ impl Extraction {
             match carrier {
                 Carrier::Header(name) => {
                     if let Some(value) = single(head, name)? {
-                        found.add(text(value)?)?;
+                        found.add(Cow::Borrowed(text(value)?))?;
                     }
                 }
                 Carrier::Query(name) => {
@@ -104,20 +104,17 @@ fn authorization<'r>(
         return Ok(());
     }
     let carrier = |wanted: &Carrier| carriers.contains(wanted);
-    let (scheme, rest) = match &value {
-        Cow::Borrowed(value) => value.split_once(' ').unwrap_or((value, "")),
-        Cow::Owned(_) => return Err(Rejection::Unreadable.into()),
-    };
+    let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
     let credential = rest.trim_matches(' ');
     let named = (scheme.eq_ignore_ascii_case("bearer") && carrier(&Carrier::Bearer))
         || (scheme.eq_ignore_ascii_case("api-key") && carrier(&Carrier::ApiKeyScheme));
     if named
         && !credential.is_empty()
-        && !credential.bytes().any(|byte| matches!(byte, b' ' | b'\t'))
+        && all(credential, |byte| !matches!(byte, b' ' | b'\t'))
     {
         found.add(Cow::Borrowed(credential))
     } else if !named && rest.is_empty() && carrier(&Carrier::BareAuthorization) {
-        found.add(value)
+        found.add(Cow::Borrowed(value))
     } else {
         found.unusable = true;
         Ok(())
@@ -194,10 +191,19 @@ fn single<'r>(head: &'r Parts, name: &http::HeaderName) -> Result<Option<&'r Hea
     }
 }
 
-fn text(value: &HeaderValue) -> Result<Cow<'_, str>, Denial> {
-    Ok(Cow::Borrowed(
-        value.to_str().map_err(|_| Rejection::Unreadable)?,
-    ))
+/// The value as text: visible ASCII, spaces and tabs.
+fn text(value: &HeaderValue) -> Result<&str, Denial> {
+    let text = str::from_utf8(value.as_bytes()).map_err(|_| Rejection::Unreadable)?;
+    if all(text, |byte| matches!(byte, b' '..=b'~' | b'\t')) {
+        Ok(text)
+    } else {
+        Err(Rejection::Unreadable.into())
+    }
+}
+
+/// Whether all bytes are such. Without an early end the compiler looks at many at a time.
+fn all(text: &str, is_such: impl Fn(u8) -> bool) -> bool {
+    text.bytes().fold(true, |all, byte| all & is_such(byte))
 }
 
 #[cfg(test)]

@@ -122,6 +122,10 @@ fn decode(raw: &str) -> Result<(Cow<'_, str>, EncodedSlash), PathError> {
 }
 
 fn check_segments(decoded: &str) -> Result<(), PathError> {
+    let mut pairs = decoded.as_bytes().windows(2);
+    if !pairs.any(|pair| matches!(pair, b"//" | b"/.")) {
+        return Ok(());
+    }
     let mut segments = decoded.split('/').skip(1).peekable();
     while let Some(segment) = segments.next() {
         match segment {

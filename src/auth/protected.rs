@@ -65,7 +65,8 @@ impl Protected {
             return false;
         };
         for (to, from) in folded.iter_mut().zip(name) {
-            *to = fold(*from);
+            // In lower case it is already.
+            *to = if *from == b'_' { b'-' } else { *from };
         }
         folded.starts_with(FORWARDING) || (length == name.len() && self.0.contains(&*folded))
     }

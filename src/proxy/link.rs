@@ -102,7 +102,6 @@ impl Link {
 
     /// Sends a request and waits for the head of its answer, at most `patience` after the last
     /// part of the request went out.
-    ///
     pub(super) async fn exchange(
         &mut self,
         request: Request<RequestBody>,

@@ -10,7 +10,10 @@ use crate::{
 
 /// The authenticated subject; cheap to clone. Nothing in it is a secret.
 #[derive(Clone, Debug)]
-pub struct Identity {
+pub struct Identity(Arc<Verified>);
+
+#[derive(Debug)]
+struct Verified {
     user: UserId,
     permissions: Permissions,
     expires: Option<Timestamp>,
@@ -68,13 +71,13 @@ impl Identity {
         credential: CredentialId,
         basis: Basis,
     ) -> Self {
-        Self {
+        Self(Arc::new(Verified {
             user,
             permissions,
             expires,
             credential,
             basis,
-        }
+        }))
     }
 
     /// A caller without a credential, on a route that takes one so.
@@ -91,36 +94,36 @@ impl Identity {
     /// Who the caller is.
     #[must_use]
     pub fn user(&self) -> &UserId {
-        &self.user
+        &self.0.user
     }
 
     /// What the caller was granted.
     #[must_use]
     pub fn permissions(&self) -> &Permissions {
-        &self.permissions
+        &self.0.permissions
     }
 
     /// When the credential ends, if it does.
     #[must_use]
     pub fn expires(&self) -> Option<Timestamp> {
-        self.expires
+        self.0.expires
     }
 
     /// The credential's name in logs.
     #[must_use]
     pub fn credential(&self) -> &CredentialId {
-        &self.credential
+        &self.0.credential
     }
 
     /// The stamp of the issuer's settings that this identity was read by.
     pub(super) fn stamp(&self) -> Option<u64> {
-        match &self.basis {
+        match &self.0.basis {
             Basis::Token(basis) => Some(basis.stamp),
             Basis::Key(_) | Basis::Visitor => None,
         }
     }
 
     pub(in crate::auth) fn basis(&self) -> &Basis {
-        &self.basis
+        &self.0.basis
     }
 }

@@ -110,7 +110,7 @@ impl Verifiers {
         now: Timestamp,
     ) -> Result<Identity, Denial> {
         let value = &*credential.value;
-        if jwt::has_shape(value)
+        if jwt::may_be_token(value)
             && let Some(identity) = self.remembered(value, memo, now)
         {
             return Ok(identity);
