@@ -110,7 +110,7 @@ fn authorization<'r>(
         || (scheme.eq_ignore_ascii_case("api-key") && carrier(&Carrier::ApiKeyScheme));
     if named
         && !credential.is_empty()
-        && all(credential, |byte| !matches!(byte, b' ' | b'\t'))
+        && all(credential, |byte| byte > b' ')
     {
         found.add(Cow::Borrowed(credential))
     } else if !named && rest.is_empty() && carrier(&Carrier::BareAuthorization) {

@@ -3,8 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use bytes::{BufMut, BytesMut};
-use http::header::{self, Entry, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, request};
 use http_body::Body;
 
@@ -14,8 +13,15 @@ pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-i
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+/// Headers for one hop (RFC 9110 §7.6.1) beside `Connection`.
+const HOP_BY_HOP: [HeaderName; 5] = [
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::TE,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
 
 const HTTP: HeaderValue = HeaderValue::from_static("http");
 const HTTPS: HeaderValue = HeaderValue::from_static("https");
@@ -143,27 +149,6 @@ pub(super) fn complete_request(
     };
     headers.insert(X_FORWARDED_PROTO, scheme);
     headers.insert(X_REQUEST_ID, request_id);
-    join_cookies(headers);
-}
-
-/// HTTP/2 may split a cookie list (RFC 9113 §8.2.3), HTTP/1.1 may not.
-fn join_cookies(headers: &mut HeaderMap) {
-    let Entry::Occupied(mut entry) = headers.entry(header::COOKIE) else {
-        return;
-    };
-    if entry.iter().nth(1).is_none() {
-        return;
-    }
-    let mut joined = BytesMut::new();
-    for crumb in entry.iter() {
-        if !joined.is_empty() {
-            joined.put_slice(b"; ");
-        }
-        joined.put_slice(crumb.as_bytes());
-    }
-    if let Ok(value) = HeaderValue::from_maybe_shared(joined.freeze()) {
-        entry.insert(value);
-    }
 }
 
 /// How a request's body is framed upstream.
@@ -227,13 +212,9 @@ pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
         }
         headers.remove(header::CONNECTION);
     }
-    for name in [
-        KEEP_ALIVE,
-        PROXY_CONNECTION,
-        header::TE,
-        header::TRANSFER_ENCODING,
-        header::UPGRADE,
-    ] {
+    // A look at all names costs less than a search for each of these, which are rare.
+    while let Some(name) = headers.keys().find(|name| HOP_BY_HOP.contains(name)) {
+        let name = name.clone();
         headers.remove(name);
     }
 }
@@ -330,14 +311,6 @@ mod tests {
         let mut headers = map(&[("connection", "content-length"), ("content-length", "5")]);
         strip_hop_by_hop(&mut headers);
         assert_eq!(headers.get("content-length").unwrap(), "5");
-    }
-
-    #[test]
-    fn cookie_crumbs_become_one_line() {
-        let mut headers = map(&[("cookie", "a=1"), ("cookie", "b=2"), ("cookie", "c=3")]);
-        join_cookies(&mut headers);
-        let all: Vec<_> = headers.get_all("cookie").iter().collect();
-        assert_eq!(all, ["a=1; b=2; c=3"]);
     }
 
     #[test]

@@ -23,9 +23,6 @@ use super::body::{RequestBody, Upload};
 use super::limits::Lapse;
 use super::socket::{BackendStream, BackendTransport};
 
-/// The most headers of an answer; hyper's own 100 is too few for a backend that sets cookies.
-const MAX_HEADERS: usize = 256;
-
 /// The longest head of an answer, and the most of a body that is read ahead.
 const MAX_BUFFER: usize = 64 * 1024;
 
@@ -78,7 +75,6 @@ impl Link {
         let heard = Rc::new(Cell::new(false));
         let stream = BackendStream::new(transport, Rc::clone(&heard));
         let (sender, connection) = http1::Builder::new()
-            .max_headers(MAX_HEADERS)
             .max_buf_size(MAX_BUFFER)
             .handshake(TokioIo::new(stream))
             .await?;

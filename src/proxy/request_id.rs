@@ -22,7 +22,7 @@ pub(super) struct RequestIds {
 
 /// One request's id.
 #[derive(Clone, Debug)]
-pub(super) struct RequestId(Bytes);
+pub(super) struct RequestId(HeaderValue);
 
 impl RequestIds {
     /// # Errors
@@ -52,7 +52,7 @@ impl RequestIds {
         let mut text = [0; LENGTH];
         self.block
             .extend_from_slice(uuid.hyphenated().encode_lower(&mut text).as_bytes());
-        RequestId(self.block.split().freeze())
+        RequestId::of(self.block.split().freeze())
     }
 
     /// `SplitMix64` (Steele, Lea, Flood 2014).
@@ -66,19 +66,22 @@ impl RequestIds {
 }
 
 impl RequestId {
+    fn of(text: Bytes) -> Self {
+        Self(HeaderValue::from_maybe_shared(text).unwrap_or(HeaderValue::from_static("-")))
+    }
+
     pub(super) fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        std::str::from_utf8(self.0.as_bytes()).unwrap_or_default()
     }
 
     /// The same id in memory of its own, for a long life.
     pub(super) fn detached(&self) -> Self {
-        Self(Bytes::copy_from_slice(&self.0))
+        Self::of(Bytes::copy_from_slice(self.0.as_bytes()))
     }
 
     /// As a header value that shares this id's memory.
     pub(super) fn to_value(&self) -> HeaderValue {
-        HeaderValue::from_maybe_shared(self.0.clone())
-            .unwrap_or_else(|_| HeaderValue::from_static("-"))
+        self.0.clone()
     }
 }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::LogFormat;
-use super::escape::{bare, number, padded, quoted};
+use super::escape::{bare, number, quoted, thousandths};
 use super::time::SecondCache;
 use super::writer::LogSink;
 use crate::clock::Timestamp;
@@ -243,10 +243,10 @@ fn address(out: &mut Vec<u8>, address: IpAddr) {
 }
 
 fn milliseconds(out: &mut Vec<u8>, duration: Duration) {
-    let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-    number(out, micros / 1000);
+    let whole = duration.as_secs().saturating_mul(1000);
+    number(out, whole + u64::from(duration.subsec_millis()));
     out.push(b'.');
-    padded(out, micros % 1000, 3);
+    thousandths(out, duration.subsec_micros() % 1000);
 }
 
 #[cfg(test)]

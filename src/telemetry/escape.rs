@@ -45,22 +45,13 @@ pub(super) fn bare(out: &mut Vec<u8>, text: &[u8], limit: usize) {
 
 /// Appends a number in decimal.
 pub(super) fn number(out: &mut Vec<u8>, number: u64) {
-    padded(out, number, 1);
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
-/// Appends a number in decimal with at least `width` digits.
-pub(super) fn padded(out: &mut Vec<u8>, mut number: u64, width: usize) {
-    let mut digits = [b'0'; 20];
-    let mut used = 0;
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + u8::try_from(number % 10).unwrap_or(0);
-        used += 1;
-        number /= 10;
-        if number == 0 && used >= width {
-            break;
-        }
-    }
-    out.extend_from_slice(digits.get(digits.len() - used..).unwrap_or(&digits));
+/// Appends a number below 1000 as three digits.
+pub(super) fn thousandths(out: &mut Vec<u8>, number: u32) {
+    let digits = [number / 100, number / 10 % 10, number % 10];
+    out.extend(digits.map(|digit| b"0123456789".get(digit as usize).copied().unwrap_or(b'9')));
 }
 
 /// Where to cut: at most `limit` bytes, not inside a character.
@@ -164,13 +155,17 @@ mod tests {
     #[test]
     fn numbers_are_decimal() {
         let mut out = Vec::new();
-        for (value, width) in [(0, 1), (7, 3), (1234, 3), (u64::MAX, 1)] {
-            padded(&mut out, value, width);
+        for value in [0, 7, 1234, u64::MAX] {
+            number(&mut out, value);
+            out.push(b' ');
+        }
+        for value in [0, 7, 42, 999] {
+            thousandths(&mut out, value);
             out.push(b' ');
         }
         assert_eq!(
             String::from_utf8(out).unwrap(),
-            "0 007 1234 18446744073709551615 "
+            "0 7 1234 18446744073709551615 000 007 042 999 "
         );
     }
 

@@ -1,6 +1,6 @@
 //! Timestamps of log lines: RFC 3339, in UTC, with milliseconds.
 
-use super::escape::padded;
+use super::escape::thousandths;
 use crate::clock::Timestamp;
 
 /// Formats times, most of which fall into the same second as the one before.
@@ -21,11 +21,8 @@ impl SecondCache {
             self.text = known.strftime("%Y-%m-%dT%H:%M:%S.").to_string();
         }
         out.extend_from_slice(self.text.as_bytes());
-        padded(
-            out,
-            u64::try_from(time.as_millis().rem_euclid(1000)).unwrap_or(0),
-            3,
-        );
+        let millis = time.as_millis().rem_euclid(1000);
+        thousandths(out, u32::try_from(millis).unwrap_or(0));
         out.push(b'Z');
     }
 }
