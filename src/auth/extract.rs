@@ -108,10 +108,7 @@ fn authorization<'r>(
     let credential = rest.trim_matches(' ');
     let named = (scheme.eq_ignore_ascii_case("bearer") && carrier(&Carrier::Bearer))
         || (scheme.eq_ignore_ascii_case("api-key") && carrier(&Carrier::ApiKeyScheme));
-    if named
-        && !credential.is_empty()
-        && all(credential, |byte| byte > b' ')
-    {
+    if named && !credential.is_empty() && all(credential, |byte| byte > b' ') {
         found.add(Cow::Borrowed(credential))
     } else if !named && rest.is_empty() && carrier(&Carrier::BareAuthorization) {
         found.add(Cow::Borrowed(value))

@@ -59,14 +59,14 @@ pub(super) fn handle(
         Purpose::Gate => asked.decide(&crossing, head, body, &mut exchange),
         Purpose::Redirect { https_port } => {
             let hosts = &asked.snapshot.gate.hosts;
-            Plan::Done(Outcome::Own(redirect::answer(&head, https_port, hosts)))
+            Plan::done(Outcome::Own(redirect::answer(&head, https_port, hosts)))
         }
     };
     let plan = catch_unwind(AssertUnwindSafe(deciding));
     async move {
         exchange.reader.clone_from(&asked.client.reader.borrow());
         let outcome = match plan {
-            Ok(Plan::Done(outcome)) => Ok(outcome),
+            Ok(Plan::Done(outcome)) => Ok(*outcome),
             Ok(plan) => {
                 let carrying = asked.carry_out(plan, &mut exchange);
                 AssertUnwindSafe(carrying).catch_unwind().await
@@ -146,11 +146,17 @@ fn on_end(headers: &HeaderMap) -> OnEnd {
 /// What is to be done for a request.
 enum Plan {
     /// Nothing more.
-    Done(Outcome),
+    Done(Box<Outcome>),
     /// To be sent to the backend.
-    Forward(Request<RequestBody>, Origin),
+    Forward(Box<Request<RequestBody>>, Origin),
     /// To be opened as a WebSocket.
-    Open(request::Parts, Origin),
+    Open(Box<request::Parts>, Origin),
+}
+
+impl Plan {
+    fn done(outcome: Outcome) -> Self {
+        Self::Done(Box::new(outcome))
+    }
 }
 
 /// A request on its way through.
@@ -172,10 +178,10 @@ impl Asked {
         super::tests::panic_if_asked(&head.headers);
         let limits = &self.snapshot.limits;
         if let Some(refusal) = misshapen(&head, limits) {
-            return Plan::Done(self.refuse(refusal, exchange));
+            return Plan::done(self.refuse(refusal, exchange));
         }
         if let Some(headers) = crossing.preflight(&head) {
-            return Plan::Done(Outcome::Preflight(headers));
+            return Plan::done(Outcome::Preflight(headers));
         }
         let origin = self.origin(&head);
         exchange.origin = origin.client;
@@ -186,7 +192,7 @@ impl Asked {
         };
         let admitted = match decision {
             Decision::Admit(admitted) => admitted,
-            Decision::Deny(denied) => return Plan::Done(self.deny(denied, exchange)),
+            Decision::Deny(denied) => return Plan::done(self.deny(denied, exchange)),
         };
         let (mut head, admission) = admitted.into_parts();
         let (authority, id) = (admission.authority(), exchange.id.to_value());
@@ -194,7 +200,7 @@ impl Asked {
         let transport = admission.transport();
         exchange.admitted(admission);
         if let Some(refusal) = self.over_user_rate(exchange) {
-            return Plan::Done(self.refuse(refusal, exchange));
+            return Plan::done(self.refuse(refusal, exchange));
         }
         match transport {
             Transport::Http => {
@@ -203,13 +209,13 @@ impl Asked {
                 exchange.upload = upload;
                 Plan::Forward(assemble(head, body), origin)
             }
-            Transport::WebSocket => Plan::Open(head, origin),
+            Transport::WebSocket => Plan::Open(Box::new(head), origin),
         }
     }
 
     async fn carry_out(&self, plan: Plan, exchange: &mut Exchange) -> Outcome {
         let outcome = match plan {
-            Plan::Done(outcome) => Ok(outcome),
+            Plan::Done(outcome) => Ok(*outcome),
             Plan::Forward(request, origin) => {
                 let upload = exchange.upload.clone();
                 let limits = &self.snapshot.limits;
@@ -219,7 +225,7 @@ impl Asked {
             }
             // Rare and large: not to be part of every request's future.
             Plan::Open(head, origin) => {
-                Box::pin(upgrade::open(self, head, &origin, exchange)).await
+                Box::pin(upgrade::open(self, *head, &origin, exchange)).await
             }
         };
         outcome.unwrap_or_else(|refusal| self.refuse(refusal, exchange))

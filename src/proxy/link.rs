@@ -3,7 +3,6 @@
 //! It has no task of its own: whoever holds it polls it, so a request and its answer run within
 //! the client's task, and an answer's head and body leave together.
 
-use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -22,6 +21,7 @@ use hyper_util::rt::TokioIo;
 use super::body::{RequestBody, Upload};
 use super::limits::Lapse;
 use super::socket::{BackendStream, BackendTransport};
+use super::wire::Wire;
 
 /// The longest head of an answer, and the most of a body that is read ahead.
 const MAX_BUFFER: usize = 64 * 1024;
@@ -36,8 +36,7 @@ pub(super) struct Link {
     connection: Option<http1::Connection<TokioIo<BackendStream>, RequestBody>>,
     /// Whether the connection is over.
     ended: bool,
-    /// Whether the backend has said anything since the last request.
-    heard: Rc<Cell<bool>>,
+    wire: Rc<Wire>,
     first_byte: Lapse,
     calls: Arc<Calls>,
     /// Calls `calls`.
@@ -51,7 +50,7 @@ pub(super) struct Link {
 pub(super) struct Unanswered {
     pub(super) kind: UnansweredKind,
     /// The request, when nothing of it was sent.
-    pub(super) unsent: Option<Request<RequestBody>>,
+    pub(super) unsent: Option<Box<Request<RequestBody>>>,
     /// Whether the backend had begun an answer.
     pub(super) heard: bool,
 }
@@ -72,8 +71,8 @@ pub(super) enum UnansweredKind {
 impl Link {
     /// Speaks HTTP/1.1 over a fresh transport.
     pub(super) async fn new(transport: BackendTransport) -> Result<Box<Self>, hyper::Error> {
-        let heard = Rc::new(Cell::new(false));
-        let stream = BackendStream::new(transport, Rc::clone(&heard));
+        let wire = Rc::new(Wire::default());
+        let stream = BackendStream::new(transport, Rc::clone(&wire));
         let (sender, connection) = http1::Builder::new()
             .max_buf_size(MAX_BUFFER)
             .handshake(TokioIo::new(stream))
@@ -85,7 +84,7 @@ impl Link {
             sender,
             connection: Some(connection),
             ended: false,
-            heard,
+            wire,
             first_byte: Lapse::default(),
             idle_since: None,
         }))
@@ -100,13 +99,16 @@ impl Link {
     /// part of the request went out.
     pub(super) async fn exchange(
         &mut self,
-        request: Request<RequestBody>,
+        request: Box<Request<RequestBody>>,
         upload: Option<&Upload>,
         patience: Duration,
     ) -> Result<Response<Incoming>, Unanswered> {
-        self.heard.set(false);
+        self.wire.begin();
+        if upload.is_none() {
+            self.wire.keep();
+        }
         let sent = Instant::now();
-        let mut answer = pin!(self.sender.try_send_request(request));
+        let mut answer = pin!(self.sender.try_send_request(*request));
         let mut poll_answer = |link: &mut Self, cx: &mut Context<'_>| {
             let closed = link.drive(cx).is_ready();
             if let Poll::Ready(result) = answer.as_mut().poll(cx) {
@@ -166,6 +168,11 @@ impl Link {
         }
     }
 
+    /// The bodiless request that was sent last; `None` when it wasn't sent whole.
+    pub(super) fn last_request(&self) -> Option<Box<Request<RequestBody>>> {
+        self.wire.request().map(Box::new)
+    }
+
     /// Whether it can take another request: both messages have ended, and the backend has closed
     /// nothing and said nothing more.
     pub(super) fn is_reusable(&mut self) -> bool {
@@ -187,6 +194,7 @@ impl Link {
     /// The bare stream after a `101`, and what had been read from it beyond that.
     pub(super) async fn into_upgraded(mut self: Box<Self>) -> Option<(BackendStream, Bytes)> {
         poll_fn(|cx| self.drive(cx)).await;
+        self.wire.retire();
         let parts = self.connection?.into_parts();
         Some((parts.io.into_inner(), parts.read_buf))
     }
@@ -196,7 +204,7 @@ impl Link {
         mut error: hyper::client::conn::TrySendError<Request<RequestBody>>,
         upload: Option<&Upload>,
     ) -> Unanswered {
-        let unsent = error.take_message();
+        let unsent = error.take_message().map(Box::new);
         let error = error.into_error();
         let kind = if upload.and_then(Upload::fault).is_some() {
             UnansweredKind::Upload
@@ -215,7 +223,7 @@ impl Link {
         Unanswered {
             kind,
             unsent: None,
-            heard: self.heard.get(),
+            heard: self.wire.has_heard(),
         }
     }
 }

@@ -38,6 +38,7 @@ mod tests;
 pub mod tunnel;
 mod upgrade;
 mod upstream;
+mod wire;
 mod worker;
 
 use std::io;

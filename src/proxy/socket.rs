@@ -1,6 +1,5 @@
 //! The two ends of a worker's traffic as byte streams: [`ClientStream`] and [`BackendStream`].
 
-use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -14,6 +13,7 @@ use tokio::net::UnixStream;
 
 use super::activity::Activity;
 use super::limits::Lapse;
+use super::wire::Wire;
 
 /// A client's TCP socket. It tells the connection's [`Activity`] what moves, and gives up on a
 /// client that takes nothing for the stall limit while bytes wait for it.
@@ -114,7 +114,7 @@ pub(super) enum ClientStream {
 #[derive(Debug)]
 pub(super) struct BackendStream {
     transport: BackendTransport,
-    heard: Rc<Cell<bool>>,
+    wire: Rc<Wire>,
 }
 
 /// What carries the bytes to the backend.
@@ -127,9 +127,9 @@ pub(super) enum BackendTransport {
 }
 
 impl BackendStream {
-    /// `heard` is set with every byte that the backend says.
-    pub(super) fn new(transport: BackendTransport, heard: Rc<Cell<bool>>) -> Self {
-        Self { transport, heard }
+    /// `wire` is told of what moves.
+    pub(super) fn new(transport: BackendTransport, wire: Rc<Wire>) -> Self {
+        Self { transport, wire }
     }
 }
 
@@ -186,7 +186,7 @@ impl AsyncWrite for ClientStream {
 /// Forwards a call to whatever carries the bytes.
 macro_rules! carrier {
     ($self:expr, $stream:ident => $call:expr) => {
-        match &mut $self.get_mut().transport {
+        match &mut $self.transport {
             BackendTransport::Tcp($stream) => $call,
             #[cfg(unix)]
             BackendTransport::Unix($stream) => $call,
@@ -197,15 +197,14 @@ macro_rules! carrier {
 
 impl AsyncRead for BackendStream {
     fn poll_read(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let heard = Rc::clone(&self.heard);
         let poll = carrier!(self, stream => Pin::new(stream).poll_read(cx, buffer));
         if buffer.filled().len() > before {
-            heard.set(true);
+            self.wire.hears();
         }
         poll
     }
@@ -217,26 +216,30 @@ impl AsyncWrite for BackendStream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        carrier!(self, stream => Pin::new(stream).poll_write(cx, bytes))
+        self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        carrier!(self, stream => Pin::new(stream).poll_write_vectored(cx, slices))
+        let poll = carrier!(self, stream => Pin::new(stream).poll_write_vectored(cx, slices));
+        if let Poll::Ready(Ok(count)) = poll {
+            self.wire.tells(slices, count);
+        }
+        poll
     }
 
     fn is_write_vectored(&self) -> bool {
         true
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         carrier!(self, stream => Pin::new(stream).poll_flush(cx))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         carrier!(self, stream => Pin::new(stream).poll_shutdown(cx))
     }
 }

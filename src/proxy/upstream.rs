@@ -116,50 +116,42 @@ impl Pool {
     /// and has no body.
     pub(super) async fn send(
         &self,
-        mut request: Request<RequestBody>,
+        mut request: Box<Request<RequestBody>>,
         upload: Option<&Upload>,
         limits: &Limits,
     ) -> Result<Answered, Failure> {
+        let repeatable = is_repeatable(&request);
         loop {
             let mut lease = match self.take() {
                 Some(lease) => lease,
                 None => self.connect(limits).await?,
             };
-            let reused = lease.link.is_reused();
-            let spare = (reused && is_repeatable(&request)).then(|| bodiless_copy(&request));
-            let unanswered = match lease
-                .link
-                .exchange(request, upload, limits.first_byte)
-                .await
-            {
+            let link = &mut lease.link;
+            let reused = link.is_reused();
+            let unanswered = match link.exchange(request, upload, limits.first_byte).await {
                 Ok(response) => return Ok(Answered { response, lease }),
                 Err(unanswered) => unanswered,
             };
-            request = match (unanswered, spare) {
-                (
-                    Unanswered {
-                        unsent: Some(unsent),
-                        ..
-                    },
-                    _,
-                ) if reused => unsent,
-                (
-                    Unanswered {
-                        kind: UnansweredKind::Closed,
-                        heard: false,
-                        ..
-                    },
-                    Some(spare),
-                ) => spare,
-                (unanswered, _) => return Err(failure(unanswered.kind, upload)),
+            let again = match unanswered {
+                Unanswered {
+                    unsent: Some(unsent),
+                    ..
+                } if reused => Some(unsent),
+                Unanswered {
+                    kind: UnansweredKind::Closed,
+                    heard: false,
+                    ..
+                } if reused && repeatable => link.last_request(),
+                _ => None,
             };
+            request = again.ok_or_else(|| failure(unanswered.kind, upload))?;
         }
     }
 
     /// Sends a request over a connection of its own, which never had another.
     pub(super) async fn send_alone(
         &self,
-        request: Request<RequestBody>,
+        request: Box<Request<RequestBody>>,
         limits: &Limits,
     ) -> Result<Answered, Failure> {
         let mut lease = self.connect(limits).await?;
@@ -270,14 +262,6 @@ fn is_repeatable(request: &Request<RequestBody>) -> bool {
         && [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method())
 }
 
-fn bodiless_copy(request: &Request<RequestBody>) -> Request<RequestBody> {
-    let mut copy = Request::new(RequestBody::default());
-    copy.method_mut().clone_from(request.method());
-    copy.uri_mut().clone_from(request.uri());
-    copy.headers_mut().clone_from(request.headers());
-    copy
-}
-
 fn failure(kind: UnansweredKind, upload: Option<&Upload>) -> Failure {
     match (kind, upload.and_then(Upload::fault)) {
         (_, Some(UploadFault::Broken)) | (UnansweredKind::Upload, None) => Failure::RequestBody,
@@ -288,9 +272,10 @@ fn failure(kind: UnansweredKind, upload: Option<&Upload>) -> Failure {
     }
 }
 
-/// The request that goes out for this head and body.
-pub(super) fn assemble(head: request::Parts, body: RequestBody) -> Request<RequestBody> {
+/// The request that goes out for this head and body. Boxed, so that the futures it passes through
+/// stay small.
+pub(super) fn assemble(head: request::Parts, body: RequestBody) -> Box<Request<RequestBody>> {
     let mut request = Request::from_parts(head, body);
     *request.version_mut() = http::Version::HTTP_11;
-    request
+    Box::new(request)
 }
