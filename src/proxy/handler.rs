@@ -1,8 +1,10 @@
 //! One request: decide, then forward it, open a WebSocket, or refuse.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -220,6 +222,7 @@ impl Asked {
                 let upload = exchange.upload.clone();
                 let limits = &self.snapshot.limits;
                 let pool = &self.client.worker.pool;
+                let_others_arrive().await;
                 let sent = pool.send(request, upload.as_deref(), limits).await;
                 self.relay(sent, &origin, exchange)
             }
@@ -304,6 +307,23 @@ impl Asked {
         } = &*self.client;
         Origin::read(&head.headers, *peer, peer_value, *scheme, &self.snapshot)
     }
+}
+
+/// Ends this turn of the task. Requests that came together are then decided one after the other
+/// and go out one after the other, so that the backend is woken once for all of them; on a busy
+/// worker that saves a tenth of what a request costs, on an idle one it costs nothing but the turn.
+///
+/// Not `yield_now`, which would ask the system for news in between.
+async fn let_others_arrive() {
+    let mut has_yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut has_yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 fn misshapen(head: &request::Parts, limits: &Limits) -> Option<Refusal> {

@@ -11,8 +11,9 @@ use super::time::SecondCache;
 use super::writer::LogSink;
 use crate::clock::Timestamp;
 
-/// A batch is handed over once it has this many bytes.
-const BATCH: usize = 16 * 1024;
+/// A batch is handed over once it has this many bytes: to wake the writer costs as much as many
+/// lines.
+const BATCH: usize = 64 * 1024;
 
 /// Longest path in a line, in bytes; the rest is cut and marked `…`.
 const PATH_LIMIT: usize = 1024;
@@ -89,7 +90,7 @@ impl<'a> Path<'a> {
 
 /// The access log of one worker: a buffer of its own before the common sink.
 ///
-/// Lines are handed over when 16 KiB are together, and by [`AccessLog::flush`], which the worker
+/// Lines are handed over when 64 KiB are together, and by [`AccessLog::flush`], which the worker
 /// calls every 100 ms or so, and when dropped.
 #[derive(Debug)]
 pub struct AccessLog {
@@ -361,7 +362,7 @@ mod tests {
     fn a_full_batch_is_handed_over_without_a_flush() {
         let (mut reader, writer) = std::io::pipe().unwrap();
         let log = AccessLog::new(LogSink::new(writer), LogFormat::Json);
-        for _ in 0..200 {
+        for _ in 0..400 {
             log.record(&record());
         }
         let mut first = [0; 1];
