@@ -18,6 +18,7 @@ mod listen;
 mod many_keys;
 mod mask;
 mod one_or_many;
+mod plain_line;
 mod read;
 mod references;
 mod render;

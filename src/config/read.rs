@@ -51,11 +51,9 @@ impl Written {
         let (overrides, mut diagnostics) = environment::overrides(environment);
         let in_pieces = many_keys::apart(&source.text).and_then(|apart| {
             let rest = read_text(&apart.rest, &overrides);
-            if rest.diagnostics.is_empty() {
-                apart.join(rest.value)
-            } else {
-                None
-            }
+            rest.diagnostics
+                .is_empty()
+                .then(|| apart.join(rest.value))
         });
         let config = in_pieces.unwrap_or_else(|| {
             let read = read_text(&source.text, &overrides);
