@@ -2,9 +2,15 @@
 //!
 //! One tree for a hundred thousand blocks costs several times what the keys themselves do. So the
 //! blocks are taken out of the text. A plain one, a setting a line, is read as it stands; others
-//! are given to the parser a piece at a time. This is only another way to the same result:
-//! whatever is out of the ordinary (a fault anywhere, a string over several lines) makes the whole
-//! file be read at once, which is where faults get their place.
+//! are given to the parser a piece at a time. When the file changes, the blocks before the first
+//! difference and after the last are those that they were.
+//!
+//! All this is only another way to the same result: whatever is out of the ordinary (a fault
+//! anywhere, a string over several lines) makes the whole file be read at once, which is where
+//! faults get their place.
+
+use std::ops::Range;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::value::MapDeserializer;
@@ -18,80 +24,147 @@ const LONG: usize = 64 * 1024;
 /// How many bytes of blocks are parsed at a time: their tree stays in the processor's cache.
 const PIECE: usize = 32 * 1024;
 
+/// Compared at once when looking for what two texts have in common.
+const CHUNK: usize = 4096;
+
 const HEADER: &str = "[[key]]";
 
-/// A text whose key blocks have been read, and what is left of it: no key.
-#[derive(Debug, Default)]
-pub(super) struct Apart {
-    keys: Vec<Key>,
-    pub(super) rest: String,
+/// The key blocks of a long text, read. None, of a text that was read at once.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct KeyBlocks(Vec<Block>);
+
+#[derive(Clone, Debug, PartialEq)]
+struct Block {
+    /// Its bytes: from its header to the next header of anything.
+    span: Range<usize>,
+    key: Arc<Key>,
 }
 
-/// Takes the key blocks out of a long text; nothing when it has to be read at once.
-pub(super) fn apart(text: &str) -> Option<Apart> {
-    if text.len() < LONG {
-        return None;
+impl KeyBlocks {
+    /// The blocks of a long text, and what is left of it: no key. Nothing when it has to be read
+    /// at once. `before` is an earlier text of the file with its blocks.
+    pub(super) fn apart(text: &str, before: (&str, &Self)) -> Option<(Self, String)> {
+        if text.len() < LONG {
+            return None;
+        }
+        let blocks = Self::of_changed(text, before)?;
+        let rest = blocks.rest(text)?;
+        Some((blocks, rest))
     }
-    split(text)
-}
 
-impl Apart {
     /// Puts the keys into what was read of the rest.
-    pub(super) fn join(self, rest: Config) -> Config {
+    pub(super) fn join(&self, rest: Config) -> Config {
+        let keys = self.0.iter().map(|block| Arc::clone(&block.key));
         Config {
-            key: self.keys,
+            key: keys.collect(),
             ..rest
         }
     }
+
+    fn of(text: &str) -> Option<Self> {
+        let mut splitter = Splitter::default();
+        splitter.split(text)?;
+        Some(Self(splitter.blocks))
+    }
+
+    /// The same as [`Self::of`]. A header in the first column begins anew, whatever stands before
+    /// it; so what precedes one in both texts alike, or follows one, gives the same blocks.
+    fn of_changed(text: &str, (old, blocks): (&str, &Self)) -> Option<Self> {
+        if blocks.0.is_empty() {
+            return Self::of(text);
+        }
+        let begin = same_beginning(text, old);
+        let begin = text.as_bytes().get(..begin)?;
+        let begin = begin.windows(2).rposition(|two| two == b"\n[");
+        let begin = begin.map_or(0, |newline| newline + 1);
+        let end = same_end(text.get(begin..)?, old.get(begin..)?);
+        let (end, old_end) = match text.as_bytes().get(text.len() - end..)? {
+            same => match same.windows(2).position(|two| two == b"\n[") {
+                Some(newline) => {
+                    let length = same.len() - newline - 1;
+                    (text.len() - length, old.len() - length)
+                }
+                None => (text.len(), old.len()),
+            },
+        };
+        let first = blocks.0.partition_point(|block| block.span.start < begin);
+        let last = blocks.0.partition_point(|block| block.span.start < old_end);
+        let changed = Self::of(text.get(begin..end)?)?;
+        let mut all = Vec::with_capacity(first + changed.0.len() + blocks.0.len() - last);
+        all.extend_from_slice(blocks.0.get(..first)?);
+        all.extend(changed.0.into_iter().map(|block| block.moved(0, begin)));
+        let after = blocks.0.get(last..)?.iter().cloned();
+        all.extend(after.map(|block| block.moved(old_end, end)));
+        Some(Self(all))
+    }
+
+    /// What of the text is in no block; nothing when that may hold keys too.
+    fn rest(&self, text: &str) -> Option<String> {
+        let mut rest = String::new();
+        let mut at = 0;
+        for Block { span, .. } in &self.0 {
+            rest.push_str(text.get(at..span.start)?);
+            at = span.end;
+        }
+        rest.push_str(text.get(at..)?);
+        if may_span_lines(&rest) || DeTable::parse(&rest).ok()?.get_ref().contains_key("key") {
+            return None;
+        }
+        Some(rest)
+    }
 }
 
-fn split(text: &str) -> Option<Apart> {
-    let mut splitter = Splitter::default();
-    let mut block = None;
-    let mut at = 0;
-    for line in text.split_inclusive('\n') {
-        if line.starts_with('[') {
-            if let Some(start) = block {
-                splitter.close(text.get(start..at)?)?;
-            }
-            block = (line.trim_ascii_end() == HEADER).then_some(at);
+impl Block {
+    /// The block where what was at `from` is at `to`.
+    fn moved(self, from: usize, to: usize) -> Self {
+        let Range { start, end } = self.span;
+        Self {
+            span: start - from + to..end - from + to,
+            ..self
         }
-        if block.is_none() {
-            splitter.apart.rest.push_str(line);
-        } else if block != Some(at) {
-            splitter.line(line);
-        } else {
-            splitter.plain = plain_line::is_header(line, HEADER);
-        }
-        at += line.len();
     }
-    if let Some(start) = block {
-        splitter.close(text.get(start..)?)?;
-    }
-    splitter.finish()
 }
 
 #[derive(Default)]
 struct Splitter<'t> {
-    apart: Apart,
+    blocks: Vec<Block>,
     /// The settings of the block so far, while every line of it is plain.
     settings: Vec<(&'t str, ValueDeserializer<'t>)>,
     plain: bool,
-    /// Blocks that need the parser, not read yet.
+    /// Blocks that need the parser, not read yet, and where each is.
     piece: String,
+    spans: Vec<Range<usize>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Piece {
-    key: Vec<Key>,
+    key: Vec<Arc<Key>>,
 }
 
 impl<'t> Splitter<'t> {
-    fn line(&mut self, line: &'t str) {
-        if !self.plain {
-            return;
+    fn split(&mut self, text: &'t str) -> Option<()> {
+        let mut block = None;
+        let mut at = 0;
+        for line in text.split_inclusive('\n') {
+            if line.starts_with('[') {
+                if let Some(start) = block {
+                    self.close(text, start..at)?;
+                }
+                block = (line.trim_ascii_end() == HEADER).then_some(at);
+                self.plain = plain_line::is_header(line, HEADER);
+            } else if block.is_some() && self.plain {
+                self.line(line);
+            }
+            at += line.len();
         }
+        if let Some(start) = block {
+            self.close(text, start..at)?;
+        }
+        self.read_piece()
+    }
+
+    fn line(&mut self, line: &'t str) {
         match plain_line::read(line) {
             Some(Some(setting)) => self.settings.push(setting),
             Some(None) => {}
@@ -100,14 +173,16 @@ impl<'t> Splitter<'t> {
     }
 
     /// Reads a block whose lines have been looked at.
-    fn close(&mut self, block: &str) -> Option<()> {
+    fn close(&mut self, text: &str, span: Range<usize>) -> Option<()> {
         if self.plain {
             self.read_piece()?;
             let settings = MapDeserializer::new(self.settings.drain(..));
-            self.apart.keys.push(Key::deserialize(settings).ok()?);
+            let key = Arc::new(Key::deserialize(settings).ok()?);
+            self.blocks.push(Block { span, key });
         } else {
             self.settings.clear();
-            self.piece.push_str(block);
+            self.piece.push_str(text.get(span.clone())?);
+            self.spans.push(span);
             if self.piece.len() >= PIECE {
                 self.read_piece()?;
             }
@@ -116,24 +191,22 @@ impl<'t> Splitter<'t> {
     }
 
     fn read_piece(&mut self) -> Option<()> {
-        if !self.piece.is_empty() {
-            if may_span_lines(&self.piece) {
-                return None;
-            }
-            let read: Piece = toml::from_str(&self.piece).ok()?;
-            self.apart.keys.extend(read.key);
-            self.piece.clear();
+        if self.spans.is_empty() {
+            return Some(());
         }
-        Some(())
-    }
-
-    fn finish(mut self) -> Option<Apart> {
-        self.read_piece()?;
-        let rest = &self.apart.rest;
-        if may_span_lines(rest) || DeTable::parse(rest).ok()?.get_ref().contains_key("key") {
+        if may_span_lines(&self.piece) {
             return None;
         }
-        Some(self.apart)
+        let Piece { key: keys } = toml::from_str(&self.piece).ok()?;
+        // An indented header begins a block that we know nothing of.
+        if keys.len() != self.spans.len() {
+            return None;
+        }
+        let blocks = self.spans.drain(..).zip(keys);
+        self.blocks
+            .extend(blocks.map(|(span, key)| Block { span, key }));
+        self.piece.clear();
+        Some(())
     }
 }
 
@@ -142,183 +215,25 @@ fn may_span_lines(text: &str) -> bool {
     text.contains("\"\"\"") || text.contains("'''")
 }
 
-#[cfg(test)]
-mod tests {
-    use std::fmt::Write as _;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn long() -> String {
-        let mut text = "[log]\nlevel = 'warn'\n".to_owned();
-        for number in 0..2000 {
-            let _ = write!(
-                text,
-                "[[key]] \nid = 'key-{number}' # its name\npermissions = [\n  'A:B',\n]\n"
-            );
-            if number % 7 == 0 {
-                let _ = write!(text, "\n[[route]]\npath = '/{number}'\naccess = 'open'\n");
-            }
-            if number % 3 == 0 {
-                let _ = write!(text, "[[key]]\nid = \"plain-{number}\"\nuser = 'ü'\n\n");
-            }
-        }
-        text
-    }
-
-    /// What the blocks and the rest give together, if they are taken apart.
-    fn in_blocks(text: &str) -> Option<Config> {
-        let apart = split(text)?;
-        let rest = toml::from_str(&apart.rest).ok()?;
-        Some(apart.join(rest))
-    }
-
-    #[test]
-    fn blocks_give_what_the_whole_gives() {
-        let text = long();
-        assert!(apart(&text).is_some());
-        let whole: Config = toml::from_str(&text).unwrap();
-        assert_eq!(in_blocks(&text), Some(whole));
-    }
-
-    #[test]
-    fn a_plain_block_does_without_the_parser() {
-        let mut splitter = Splitter::default();
-        splitter.plain = true;
-        let block = "[[key]]\r\n# a comment\r\nid = \"a\"\nacts_as = [ 'x', \"y\" ]\n\n\
-                     transports = [\"websocket\"]\nexpires = 2027-01-01T00:00:00Z\n\
-                     shared_namespace = true";
-        for line in block.split_inclusive('\n').skip(1) {
-            splitter.line(line);
-        }
-        assert!(splitter.plain);
-        splitter.close(block).unwrap();
-        let whole: Config = toml::from_str(block).unwrap();
-        assert_eq!(splitter.apart.keys, whole.key);
-    }
-
-    #[test]
-    fn whatever_is_out_of_the_ordinary_is_read_at_once() {
-        let long = long();
-        assert!(apart("[[key]]\nid = 'a'\n").is_none());
-        for odd in [
-            "[[key]]\nid = '''\n[[key]]\n'''\n",
-            "[[key]]\nid = 1\n",
-            "[[key]]\nid = 'a'\nid = 'b'\n",
-            "[[key]]\nid = 'a'\nno = 'b'\n",
-            "[[key]]\nuser = 'a'\n",
-            "[[key]]\nid = 'a'\nacts_as = [\n['x']]\n",
-            "[[key]]\nid = 'a'\r",
-            "[[key]]\u{c}\nid = 'a'",
-        ] {
-            assert!(apart(&format!("{long}{odd}")).is_none(), "{odd}");
-        }
-        for elsewhere in ["key = [{ id = 'a' }]", "key = []", "key.id = 'a'"] {
-            assert!(
-                apart(&format!("{elsewhere}\n{long}")).is_none(),
-                "{elsewhere}"
-            );
-        }
-    }
-
-    /// Takes a text apart and, if that works, holds the result against the whole.
-    fn agrees(text: &str) -> Result<(), TestCaseError> {
-        if let Some(config) = in_blocks(text) {
-            let whole: Result<Config, _> = toml::from_str(text);
-            prop_assert_eq!(whole, Ok(config), "{}", text);
-        }
-        Ok(())
-    }
-
-    #[test]
-    fn a_text_cut_short_anywhere_gives_what_the_whole_gives() {
-        let text = "allow_weak_secrets = true\n[[key]]\r\nid = \"a\"\r\nuser = 'é'\n\
-                    permissions = [\"A:B\", 'C:D']\n\n# why\n[[route]]\npath = '/'\n\
-                    access = 'open'\n[[key]]\nid = 'b' # odd\nexpires = 2027-01-01T00:00:00Z\n\
-                    [[key]]\nid = 'c'\nshared_namespace = true\n";
-        assert!(in_blocks(text).is_some());
-        for end in (0..=text.len()).filter(|end| text.is_char_boundary(*end)) {
-            agrees(text.get(..end).unwrap()).unwrap();
-        }
-    }
-
-    const LINES: &[&str] = &[
-        "[[key]]",
-        "[[key]]",
-        " [[key]]",
-        "[[key]] # one",
-        "[[key.user]]",
-        "[key]",
-        "[log]",
-        "[[route]]",
-        "id = \"a\"",
-        "id = 'b'",
-        "\"id\" = 'c'",
-        "id = \"a\" \"",
-        "id = \"a\\u0041\"",
-        "id = \"\u{7f}\"",
-        "user = 'a\tb'",
-        "user = \"x,y\"",
-        "user = '''",
-        "user = \"\"\"",
-        "value_env = \"A\" # b",
-        "acts_as = []",
-        "acts_as = [\"a\", 'b' ,\"c,d\"]",
-        "acts_as = [\"a\",]",
-        "acts_as = [,]",
-        "acts_as = [",
-        "['x']",
-        "]",
-        "permissions=[\"A:B\"]",
-        "transports = [\"http\"]",
-        "transports = ['carrier pigeon']",
-        "expires = 2027-01-01T00:00:00Z",
-        "expires = 2027-01-01 00:00:00Z",
-        "expires = 2027-01-01",
-        "shared_namespace = true",
-        "shared_namespace = True",
-        "level = 'warn'",
-        "path = '/'",
-        "access = 'open'",
-        "key = []",
-        "# it's \"\"",
-        "# \u{0}",
-        "\r",
-        "",
-    ];
-
-    proptest! {
-        #[test]
-        fn any_text_that_is_taken_apart_gives_what_the_whole_gives(
-            lines in proptest::collection::vec(
-                (proptest::sample::select(LINES), proptest::sample::select(&["\n", "\n", "\r\n", "", "\r"][..])),
-                0..14,
-            ),
-            noise in proptest::option::weighted(0.3, (any::<proptest::sample::Index>(), any::<char>())),
-        ) {
-            let mut text: String = lines.into_iter().flat_map(|(line, end)| [line, end]).collect();
-            if let Some((index, noise)) = noise {
-                let mut at = index.index(text.len() + 1);
-                while !text.is_char_boundary(at) {
-                    at -= 1;
-                }
-                text.insert(at, noise);
-            }
-            agrees(&text)?;
-        }
-
-        #[test]
-        fn any_line_that_is_plain_means_what_the_parser_says(value in "[\"'a-c\\\\#,=\\[\\] \t0-9é\u{7f}\u{85}TZ:+.-]{0,12}") {
-            let line = format!("value = {value}\n");
-            #[derive(Debug, PartialEq, Deserialize)]
-            struct Line {
-                value: toml::Value,
-            }
-            if let Some(Some(setting)) = plain_line::read(&line) {
-                let plain = Line::deserialize(MapDeserializer::new([setting].into_iter()));
-                prop_assert_eq!(plain.ok(), toml::from_str::<Line>(&line).ok(), "{}", line);
-            }
-        }
-    }
+/// How many bytes both begin with.
+fn same_beginning(a: &str, b: &str) -> usize {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let chunks = a.chunks(CHUNK).zip(b.chunks(CHUNK));
+    let same = CHUNK * chunks.take_while(|(a, b)| a == b).count();
+    let same = same.min(a.len()).min(b.len());
+    let bytes = a.iter().skip(same).zip(b.iter().skip(same));
+    same + bytes.take_while(|(a, b)| a == b).count()
 }
+
+/// How many bytes both end with.
+fn same_end(a: &str, b: &str) -> usize {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let chunks = a.rchunks(CHUNK).zip(b.rchunks(CHUNK));
+    let same = CHUNK * chunks.take_while(|(a, b)| a == b).count();
+    let same = same.min(a.len()).min(b.len());
+    let bytes = a.iter().rev().skip(same).zip(b.iter().rev().skip(same));
+    same + bytes.take_while(|(a, b)| a == b).count()
+}
+
+#[cfg(test)]
+mod tests;

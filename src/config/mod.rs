@@ -31,6 +31,8 @@ mod tls;
 mod units;
 mod websocket;
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -68,7 +70,7 @@ pub struct Config {
     /// The one server behind the sidecar.
     pub backend: Backend,
     /// Declared API keys.
-    pub key: Vec<Key>,
+    pub key: Vec<Arc<Key>>,
     /// Files of declared API keys.
     pub keys_file: Vec<KeysFile>,
     /// Who may sign tokens.

@@ -88,8 +88,14 @@ fn without_end(line: &str) -> &str {
 }
 
 /// Without the two characters that TOML takes for blank.
-fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t'])
+fn trim(mut text: &str) -> &str {
+    while let Some(rest) = text.strip_prefix([' ', '\t']) {
+        text = rest;
+    }
+    while let Some(rest) = text.strip_suffix([' ', '\t']) {
+        text = rest;
+    }
+    text
 }
 
 #[cfg(test)]
