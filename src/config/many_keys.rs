@@ -73,26 +73,13 @@ impl KeyBlocks {
         if blocks.0.is_empty() {
             return Self::of(text);
         }
-        let begin = same_beginning(text, old);
-        let begin = text.as_bytes().get(..begin)?;
-        let begin = begin.windows(2).rposition(|two| two == b"\n[");
-        let begin = begin.map_or(0, |newline| newline + 1);
-        let end = same_end(text.get(begin..)?, old.get(begin..)?);
-        let (end, old_end) = match text.as_bytes().get(text.len() - end..)? {
-            same => match same.windows(2).position(|two| two == b"\n[") {
-                Some(newline) => {
-                    let length = same.len() - newline - 1;
-                    (text.len() - length, old.len() - length)
-                }
-                None => (text.len(), old.len()),
-            },
-        };
-        let first = blocks.0.partition_point(|block| block.span.start < begin);
+        let (Range { start, end }, old_end) = difference(text, old)?;
+        let first = blocks.0.partition_point(|block| block.span.start < start);
         let last = blocks.0.partition_point(|block| block.span.start < old_end);
-        let changed = Self::of(text.get(begin..end)?)?;
+        let changed = Self::of(text.get(start..end)?)?;
         let mut all = Vec::with_capacity(first + changed.0.len() + blocks.0.len() - last);
         all.extend_from_slice(blocks.0.get(..first)?);
-        all.extend(changed.0.into_iter().map(|block| block.moved(0, begin)));
+        all.extend(changed.0.into_iter().map(|block| block.moved(0, start)));
         let after = blocks.0.get(last..)?.iter().cloned();
         all.extend(after.map(|block| block.moved(old_end, end)));
         Some(Self(all))
@@ -213,6 +200,20 @@ impl<'t> Splitter<'t> {
 /// Whether a string in it may hold what looks like lines of the file.
 fn may_span_lines(text: &str) -> bool {
     text.contains("\"\"\"") || text.contains("'''")
+}
+
+/// The part of a text outside which it equals the old one, and where that ended in the old one. It
+/// begins and ends at headers in the first column, or where the text does.
+fn difference(text: &str, old: &str) -> Option<(Range<usize>, usize)> {
+    let header = |text: &[u8]| text == b"\n[";
+    let same = text.as_bytes().get(..same_beginning(text, old))?;
+    let newline = same.windows(2).rposition(header);
+    let start = newline.map_or(0, |newline| newline + 1);
+    let same = same_end(text.get(start..)?, old.get(start..)?);
+    let same = text.as_bytes().get(text.len() - same..)?;
+    let newline = same.windows(2).position(header);
+    let after = newline.map_or(0, |newline| same.len() - newline - 1);
+    Some((start..text.len() - after, old.len() - after))
 }
 
 /// How many bytes both begin with.

@@ -65,7 +65,7 @@ fn string(text: &str) -> Option<DeValue<'_>> {
     };
     let escape = if quote == b'"' { b'\\' } else { quote };
     let is_plain = has_no(inner, |byte| {
-        is_control(byte) | (byte == quote) | (byte == escape)
+        is_control(byte) || byte == quote || byte == escape
     });
     is_plain.then_some(DeValue::String(DeString::Borrowed(inner)))
 }
@@ -76,7 +76,7 @@ fn has_no(text: &str, what: impl Fn(u8) -> bool) -> bool {
 }
 
 const fn is_control(byte: u8) -> bool {
-    (byte < b' ') | (byte == 0x7f)
+    byte < b' ' || byte == 0x7f
 }
 
 /// TOML knows two ends of a line, `\n` and `\r\n`.
