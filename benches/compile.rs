@@ -52,6 +52,12 @@ fn declared_keys(criterion: &mut Criterion) {
         });
         let written = read(text.clone());
         assert!(written.is_sound());
+        let changed = text.replacen(&format!("key-{}", keys / 2), "another", 1);
+        let again = |text| written.reread(text, &environment);
+        assert_eq!(again(changed.clone()).config, read(changed.clone()).config);
+        group.bench_function(BenchmarkId::new("read_again", keys), |bencher| {
+            bencher.iter_batched(|| changed.clone(), again, BatchSize::PerIteration);
+        });
         group.bench_function(BenchmarkId::new("compile", keys), |bencher| {
             bencher.iter_with_large_drop(|| {
                 let compiled = compile(black_box(&written.config), &materials, &context);

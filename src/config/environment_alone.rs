@@ -70,7 +70,7 @@ fn cheshire_cat(config: &mut Config, environment: &Environment) -> Vec<Diagnosti
     if environment.var("CCAT_API_KEY").is_some() {
         config
             .key
-            .push(acting("CCAT_API_KEY", "*:*", KeyTransport::Http));
+            .push(acting("CCAT_API_KEY", "*:*", KeyTransport::Http).into());
         config.backend.http_key_env = Some("CCAT_API_KEY".to_owned());
     }
     if environment.var("CCAT_API_KEY_WS").is_some() {
@@ -79,7 +79,7 @@ fn cheshire_cat(config: &mut Config, environment: &Environment) -> Vec<Diagnosti
             "CONVERSATION:WRITE",
             KeyTransport::WebSocket,
         );
-        config.key.push(key);
+        config.key.push(key.into());
         config.backend.ws_key_env = Some("CCAT_API_KEY_WS".to_owned());
     }
     let mut found = Vec::new();

@@ -18,6 +18,7 @@ mod listen;
 mod many_keys;
 mod mask;
 mod one_or_many;
+mod plain_line;
 mod read;
 mod references;
 mod render;
@@ -29,6 +30,8 @@ mod telemetry;
 mod tls;
 mod units;
 mod websocket;
+
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -67,7 +70,7 @@ pub struct Config {
     /// The one server behind the sidecar.
     pub backend: Backend,
     /// Declared API keys.
-    pub key: Vec<Key>,
+    pub key: Vec<Arc<Key>>,
     /// Files of declared API keys.
     pub keys_file: Vec<KeysFile>,
     /// Who may sign tokens.

@@ -8,8 +8,9 @@ use toml::de::DeTable;
 
 use super::diagnostic::{Diagnostic, Report};
 use super::environment::{self, Environment, Override};
+use super::many_keys::KeyBlocks;
 use super::source::{self, Source};
-use super::{Config, document, environment_alone, many_keys};
+use super::{Config, document, environment_alone};
 
 /// A configuration as it was written, with what was wrong in how it was written.
 ///
@@ -20,6 +21,8 @@ pub struct Written {
     /// What could be read.
     pub config: Config,
     source: Source,
+    /// The keys of a long file, to begin with when it is read again.
+    blocks: KeyBlocks,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -31,7 +34,19 @@ impl Written {
         text: impl Into<Arc<str>>,
         environment: &Environment,
     ) -> Self {
-        let mut written = Self::read(Source::new(name, text), environment);
+        Self::of_file(Source::new(name, text), environment, None)
+    }
+
+    /// Reads what the same file holds now, the same as [`Self::from_file`]. Of a long file, only
+    /// the keys near a change are read.
+    #[must_use]
+    pub fn reread(&self, text: impl Into<Arc<str>>, environment: &Environment) -> Self {
+        let source = Source::new(self.source.name.as_str(), text);
+        Self::of_file(source, environment, Some(self))
+    }
+
+    fn of_file(source: Source, environment: &Environment, before: Option<&Self>) -> Self {
+        let mut written = Self::read(source, environment, before);
         written
             .diagnostics
             .extend(environment_alone::ignored(environment));
@@ -41,26 +56,19 @@ impl Written {
     /// Makes a configuration of the environment alone.
     #[must_use]
     pub fn from_environment(environment: &Environment) -> Self {
-        let mut written = Self::read(Source::default(), environment);
+        let mut written = Self::read(Source::default(), environment, None);
         let found = environment_alone::complete(&mut written.config, environment);
         written.diagnostics.extend(found);
         written
     }
 
-    fn read(mut source: Source, environment: &Environment) -> Self {
+    fn read(mut source: Source, environment: &Environment, before: Option<&Self>) -> Self {
         let (overrides, mut diagnostics) = environment::overrides(environment);
-        let in_pieces = many_keys::apart(&source.text).and_then(|apart| {
-            let rest = read_text(&apart.rest, &overrides);
-            if rest.diagnostics.is_empty() {
-                apart.join(rest.value)
-            } else {
-                None
-            }
-        });
-        let config = in_pieces.unwrap_or_else(|| {
+        let in_blocks = Self::in_blocks(&source.text, &overrides, before);
+        let (config, blocks) = in_blocks.unwrap_or_else(|| {
             let read = read_text(&source.text, &overrides);
             diagnostics.extend(read.diagnostics);
-            read.value
+            (read.value, KeyBlocks::default())
         });
         let variables = overrides
             .iter()
@@ -69,8 +77,23 @@ impl Written {
         Self {
             config,
             source,
+            blocks,
             diagnostics,
         }
+    }
+
+    /// A long file without a fault.
+    fn in_blocks(
+        text: &str,
+        overrides: &[Override<'_>],
+        before: Option<&Self>,
+    ) -> Option<(Config, KeyBlocks)> {
+        let none = KeyBlocks::default();
+        let before = before.map_or(("", &none), |before| (&*before.source.text, &before.blocks));
+        let (blocks, rest) = KeyBlocks::apart(text, before)?;
+        let rest = read_text(&rest, overrides);
+        let is_sound = rest.diagnostics.is_empty();
+        is_sound.then(|| (blocks.join(rest.value), blocks))
     }
 
     /// Whether it could be read whole.

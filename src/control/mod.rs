@@ -109,7 +109,7 @@ impl Controller {
         let proven = loader.materials();
         let compiled =
             attempt(&good, &loader, &proven, FIRST, &tickets).map_err(StartError::Invalid)?;
-        let warnings = warnings(&good, &compiled);
+        let warnings = warnings(&good, compiled.warnings);
         let fixed = Fixed::of(&good.config);
         let (publisher, reader) = live(compiled.snapshot);
         let controller = Self {
@@ -216,7 +216,7 @@ impl Controller {
         let name = self.source.name();
         match text(content) {
             Ok(text) => {
-                let written = Written::from_file(name, text, &self.environment);
+                let written = self.good.reread(text, &self.environment);
                 if written.is_sound() {
                     self.written = State::Waiting(Box::new(written));
                 } else {

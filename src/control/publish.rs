@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::load::{Loader, Outcome};
 use super::{Controller, State};
 use crate::clock::Timestamp;
-use crate::config::{Reference, Report, Written};
+use crate::config::{Diagnostic, Reference, Report, Written};
 use crate::snapshot::compile::{Compiled, Context, compile};
 use crate::snapshot::{Generation, Materials};
 use crate::tls::server::Tickets;
@@ -40,24 +40,29 @@ impl Controller {
         else {
             return;
         };
+        // First of all: whoever is revoked need not wait for the book-keeping.
+        self.publisher.publish(compiled.snapshot);
         let mut changed = Vec::new();
+        let mut replaced = None;
         if part != Part::Units {
-            changed.extend(self.adopt());
+            replaced = self.adopt();
+            changed.extend(replaced.is_some().then(|| self.source.name()));
         }
         if part != Part::Config {
             let units = outcomes.iter().filter(|outcome| outcome.fault.is_none());
             changed.extend(units.map(|outcome| outcome.unit.clone()));
             self.unpublished = false;
         }
-        let warnings = warnings(&self.good, &compiled);
-        self.publisher.publish(compiled.snapshot);
         self.proven = materials;
         self.follow();
         if matches!(self.written, State::InForce) && !self.unpublished {
             self.complaint.clear();
         }
         self.tell_reloaded(&changed, began);
-        self.tell_warnings(warnings);
+        self.tell_warnings(warnings(&self.good, compiled.warnings));
+        // Freeing many keys takes a while, and nobody waits for it here.
+        drop(replaced);
+        self.publisher.sweep();
     }
 
     /// When the written configuration and the loaded units do not go together, one of them alone:
@@ -101,13 +106,10 @@ impl Controller {
         )
     }
 
-    /// Makes the candidate, if there is one, the configuration in force; says its name.
-    fn adopt(&mut self) -> Option<String> {
+    /// Makes the candidate, if there is one, the configuration in force; gives the one before.
+    fn adopt(&mut self) -> Option<Written> {
         match std::mem::replace(&mut self.written, State::InForce) {
-            State::Waiting(written) => {
-                self.good = *written;
-                Some(self.source.name())
-            }
+            State::Waiting(written) => Some(std::mem::replace(&mut self.good, *written)),
             other => {
                 self.written = other;
                 None
@@ -148,9 +150,6 @@ pub(super) fn attempt(
     Err(written.report(missing.into_iter().chain(found).chain(warnings)))
 }
 
-pub(super) fn warnings(written: &Written, compiled: &Compiled) -> Vec<String> {
-    written
-        .report(compiled.warnings.iter().cloned())
-        .lines()
-        .collect()
+pub(super) fn warnings(written: &Written, found: Vec<Diagnostic>) -> Vec<String> {
+    written.report(found).lines().collect()
 }

@@ -74,7 +74,6 @@ impl<T> Publisher<T> {
             .store(generation.0, Ordering::Release);
         self.announce.send_replace(());
         self.retired.push(replaced);
-        self.sweep();
     }
 
     /// The number now in force.
@@ -83,8 +82,9 @@ impl<T> Publisher<T> {
         Generation(self.shared.generation.load(Ordering::Acquire))
     }
 
-    /// Frees the replaced snapshots that no worker holds any more. Call it now and then: so it is
-    /// this thread that frees a table of many keys, and never a worker between two requests.
+    /// Frees the replaced snapshots that no worker holds any more. Call it after a publication and
+    /// now and then: so it is this thread that frees a table of many keys, and never a worker
+    /// between two requests.
     pub fn sweep(&mut self) {
         self.retired
             .retain(|snapshot| Arc::strong_count(snapshot) > 1);

@@ -231,3 +231,28 @@ proptest::proptest! {
         let _ = (report.to_text(), report.to_json(), report.lines().count());
     }
 }
+
+#[test]
+fn a_long_file_that_is_read_again_is_reported_as_if_it_were_new() {
+    let block = |number| format!("[[key]]\nid = \"key-{number}\"\nuser = 'u'\n\n");
+    let text = "[log]\nlevel = 'warn'\n\n".to_owned() + &(0..3000).map(block).collect::<String>();
+    let before = read(&text);
+    assert!(before.is_sound());
+    assert_eq!(before.config.key.len(), 3000);
+    let changes = [
+        ("\"key-1500\"", "\"another\""),
+        ("\"key-1500\"", "7"),
+        ("user = 'u'", "usr = 'u'"),
+        ("[log]", "[lg]"),
+        ("[[key]]", "[[key"),
+        ("[[key]]\n", ""),
+        ("level", "key = []\nlevel"),
+        ("\"key-2999\"", "'''"),
+    ];
+    for (from, to) in changes {
+        let text = text.replacen(from, to, 1);
+        let (again, anew) = (before.reread(&*text, &Environment::default()), read(&text));
+        assert_eq!(again.config, anew.config, "{to}");
+        assert_eq!(again.report([]).to_text(), anew.report([]).to_text());
+    }
+}

@@ -28,7 +28,7 @@ pub(super) fn compile(
         base: permissions(base, || "backend.profile".to_owned(), findings),
         weak: Weak::from_setting(config),
         published: PUBLISHED.map(|published| KeyDigest::of(published.as_bytes())),
-        ids: HashSet::new(),
+        ids: HashSet::with_capacity(config.key.len()),
         table: KeyTable::builder(),
         permissions: HashMap::new(),
         globs: HashMap::new(),
