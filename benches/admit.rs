@@ -126,9 +126,6 @@ fn admit(gate: &Gate, head: Parts, memo: &mut Memo) -> Decision {
     decision
 }
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn benches(criterion: &mut Criterion) {
     let mut memo = Memo::new(16_384);
     let batch = criterion::BatchSize::SmallInput;

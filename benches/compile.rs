@@ -17,9 +17,6 @@ use doorward::snapshot::{Generation, Materials};
 use doorward::tls::server::Tickets;
 
 /// As in the program itself.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// A file of this many `[[key]]` blocks, as `doorward key create` prints them.
 fn file_of(keys: u32) -> String {
     let mut text = "[backend]\nurl = \"http://127.0.0.1:1865\"\n".to_owned();

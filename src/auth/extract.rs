@@ -104,7 +104,11 @@ fn authorization<'r>(
         return Ok(());
     }
     let carrier = |wanted: &Carrier| carriers.contains(wanted);
-    let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
+    // A scheme is short: shorter than a search is worth.
+    let space = value.bytes().position(|byte| byte == b' ');
+    let (scheme, rest) = space
+        .and_then(|at| Some((value.get(..at)?, value.get(at + 1..)?)))
+        .unwrap_or((value, ""));
     let credential = rest.trim_matches(' ');
     let named = (scheme.eq_ignore_ascii_case("bearer") && carrier(&Carrier::Bearer))
         || (scheme.eq_ignore_ascii_case("api-key") && carrier(&Carrier::ApiKeyScheme));

@@ -9,7 +9,10 @@ use http::{HeaderMap, HeaderName, header};
 
 /// Names compared with case, `-` and `_` folded, since backends fold them too (CGI does).
 #[derive(Debug, Clone)]
-pub struct Protected(HashSet<Box<[u8]>, BuildHasherDefault<NameHasher>>);
+pub struct Protected {
+    names: HashSet<Box<[u8]>, BuildHasherDefault<NameHasher>>,
+    beginnings: Beginnings,
+}
 
 /// Credential, framing, hop-by-hop (RFC 9110 §7.6.1) and forwarding headers, and those that some
 /// servers take for the real target; whatever the profile adds comes on top.
@@ -52,14 +55,23 @@ impl Protected {
     /// The headers that are always protected, and these, of at most 64 bytes each.
     pub fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
         let folded = |name: &str| name.bytes().map(fold).collect();
-        Self(ALWAYS.into_iter().chain(names).map(folded).collect())
+        let names: HashSet<Box<[u8]>, _> = ALWAYS.into_iter().chain(names).map(folded).collect();
+        let mut beginnings = Beginnings::default();
+        for name in &names {
+            beginnings.add(name);
+        }
+        Self { names, beginnings }
     }
 
     /// Whether a client may not set this header.
     #[must_use]
     pub fn holds(&self, name: &HeaderName) -> bool {
-        let mut buffer = [0; LONGEST];
         let name = name.as_str().as_bytes();
+        self.beginnings.may_hold(name) && self.holds_folded(name)
+    }
+
+    fn holds_folded(&self, name: &[u8]) -> bool {
+        let mut buffer = [0; LONGEST];
         let length = name.len().min(LONGEST);
         let Some(folded) = buffer.get_mut(..length) else {
             return false;
@@ -68,7 +80,7 @@ impl Protected {
             // In lower case it is already.
             *to = if *from == b'_' { b'-' } else { *from };
         }
-        folded.starts_with(FORWARDING) || (length == name.len() && self.0.contains(&*folded))
+        folded.starts_with(FORWARDING) || (length == name.len() && self.names.contains(&*folded))
     }
 
     /// Removes the protected headers, and those that a `Connection` line nominates.
@@ -91,6 +103,37 @@ impl Protected {
             headers.remove(name);
         }
     }
+}
+
+/// For each length, with which letters protected names of it begin: tells most others apart at a
+/// glance.
+#[derive(Debug, Clone)]
+struct Beginnings([u32; LONGEST + 1]);
+
+impl Default for Beginnings {
+    fn default() -> Self {
+        Self([0; LONGEST + 1])
+    }
+}
+
+impl Beginnings {
+    fn add(&mut self, name: &[u8]) {
+        if let Some(letters) = self.0.get_mut(name.len()) {
+            *letters |= letter(name);
+        }
+    }
+
+    /// Whether a name may be protected.
+    fn may_hold(&self, name: &[u8]) -> bool {
+        let letters = self.0.get(name.len()).copied().unwrap_or(0);
+        // What tells of the way a request came has any length.
+        (letters | letter(FORWARDING)) & letter(name) != 0
+    }
+}
+
+/// A bit for the first letter; other characters share the letters' bits.
+fn letter(name: &[u8]) -> u32 {
+    name.first().map_or(0, |first| 1 << (fold(*first) & 31))
 }
 
 /// Options that nominate no header.
@@ -175,6 +218,25 @@ mod tests {
         let name = |text: &str| HeaderName::from_bytes(text.as_bytes()).unwrap();
         assert!(protected.holds(&name(&format!("x_forwarded_{}", "y".repeat(100)))));
         assert!(!protected.holds(&name(&"user-id".repeat(20))));
+    }
+
+    #[test]
+    fn a_glance_overlooks_no_protected_name() {
+        let own = ["user_id", "_x", "9-lives"];
+        let protected = Protected::new(own);
+        for name in ALWAYS
+            .into_iter()
+            .chain(own)
+            .chain(["x-forwarded-anything"])
+        {
+            for spelling in [name.to_owned(), name.replace('-', "_")] {
+                let name = HeaderName::from_bytes(spelling.as_bytes()).unwrap();
+                assert!(protected.holds(&name), "{name}");
+            }
+        }
+        for name in ["accept", "user-agent", "x-custom", "content-type"] {
+            assert!(!protected.holds(&HeaderName::from_static(name)), "{name}");
+        }
     }
 
     #[test]

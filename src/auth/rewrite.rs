@@ -131,7 +131,9 @@ impl Rewrite {
         if let UpstreamCredential::Header(name, value) = self.credential(transport) {
             head.headers.insert(name.clone(), value.clone());
         }
-        head.uri = target;
+        if let Some(target) = target {
+            head.uri = target;
+        }
         Ok(())
     }
 
@@ -143,13 +145,13 @@ impl Rewrite {
     }
 
     /// The target in origin form (RFC 9112 §3.2.1): the client's bytes, save the segments and
-    /// parameters that are ours.
+    /// parameters that are ours. `None` when the client's is just that.
     fn target(
         &self,
         user: Option<&UserId>,
         transport: Transport,
         uri: &Uri,
-    ) -> Result<Uri, Denial> {
+    ) -> Result<Option<Uri>, Denial> {
         let path = match (self.placement(transport), user) {
             (Placement::Path { pattern, bare }, Some(user)) => {
                 Some(place(pattern, bare, user, uri.path())?)
@@ -158,6 +160,7 @@ impl Rewrite {
         };
         let query = self.query(transport, uri.query());
         let path_and_query = match (path, query) {
+            (None, Query::Unchanged) if is_origin_form(uri) => return Ok(None),
             (None, Query::Unchanged) => uri.path_and_query().cloned(),
             (path, query) => {
                 let mut target = path.unwrap_or_else(|| uri.path().to_owned());
@@ -170,7 +173,9 @@ impl Rewrite {
         };
         let mut parts = http::uri::Parts::default();
         parts.path_and_query = path_and_query;
-        Uri::from_parts(parts).map_err(|_| Denial::Malformed("invalid target"))
+        Uri::from_parts(parts)
+            .map(Some)
+            .map_err(|_| Denial::Malformed("invalid target"))
     }
 
     fn query(&self, transport: Transport, query: Option<&str>) -> Query {
@@ -189,6 +194,10 @@ impl Rewrite {
             (_, None) => Query::Absent,
         }
     }
+}
+
+fn is_origin_form(uri: &Uri) -> bool {
+    uri.scheme().is_none() && uri.authority().is_none()
 }
 
 enum Query {
