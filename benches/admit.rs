@@ -1,5 +1,5 @@
-//! What one decision of the gate costs: a declared key among few and among many, and a token
-//! whose signature is remembered.
+//! What one decision of the gate costs: a token whose signature is remembered, a declared key, and
+//! keys at random among few and among many, whose requests and entries are in no cache.
 
 #![expect(
     clippy::expect_used,
@@ -137,6 +137,10 @@ fn benches(criterion: &mut Criterion) {
             |head| admit(&small, head, &mut memo),
             batch,
         );
+    });
+    criterion.bench_function("admit/a key", |bencher| {
+        let key = key(7);
+        bencher.iter_batched(|| head(&key), |head| admit(&small, head, &mut memo), batch);
     });
     drop(small);
     for (name, count) in [("10,000", 10_000), ("1,000,000", 1_000_000)] {
