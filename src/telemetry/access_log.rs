@@ -153,9 +153,10 @@ fn json(out: &mut Vec<u8>, clock: &mut SecondCache, record: &Record<'_>) {
     quoted(out, record.request_id.as_bytes(), VALUE_LIMIT);
     out.extend_from_slice(b",\"peer\":\"");
     address(out, record.peer);
-    out.extend_from_slice(b"\",\"protocol\":");
-    quoted(out, record.protocol.as_bytes(), VALUE_LIMIT);
-    out.extend_from_slice(b",\"method\":");
+    // A word of ours.
+    out.extend_from_slice(b"\",\"protocol\":\"");
+    out.extend_from_slice(record.protocol.as_bytes());
+    out.extend_from_slice(b"\",\"method\":");
     quoted(out, record.method.as_bytes(), VALUE_LIMIT);
     out.extend_from_slice(b",\"path\":");
     quoted(out, record.path.0, PATH_LIMIT);
