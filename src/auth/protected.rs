@@ -77,8 +77,7 @@ impl Protected {
             return false;
         };
         for (to, from) in folded.iter_mut().zip(name) {
-            // In lower case it is already.
-            *to = if *from == b'_' { b'-' } else { *from };
+            *to = fold(*from);
         }
         folded.starts_with(FORWARDING) || (length == name.len() && self.names.contains(&*folded))
     }
