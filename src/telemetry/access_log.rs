@@ -121,7 +121,7 @@ impl AccessLog {
     pub fn record(&self, record: &Record<'_>) {
         let mut buffer = self.buffer.borrow_mut();
         if buffer.capacity() == 0 {
-            buffer.reserve_exact(BATCH + BATCH / 8);
+            *buffer = self.sink.buffer(BATCH + BATCH / 8);
         }
         let mut clock = self.clock.borrow_mut();
         match self.format.get() {

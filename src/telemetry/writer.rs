@@ -3,9 +3,9 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,13 @@ const QUEUE: usize = 4 * 1024 * 1024;
 
 /// What a batch costs in the queue besides its text.
 const BATCH_OVERHEAD: usize = 64;
+
+/// Written batches that are kept for their memory: a large buffer that is freed is given back to
+/// the system, and the next one is a run of page faults.
+const SPARES: usize = 8;
+
+/// A smaller buffer is not worth keeping.
+const LARGE: usize = 16 * 1024;
 
 /// How often the writer complains of dropped lines, at most.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
@@ -35,6 +42,8 @@ pub struct LogSink {
 struct Shared {
     queued_bytes: AtomicUsize,
     dropped_lines: AtomicU64,
+    /// Never waited for.
+    spares: Mutex<Vec<Vec<u8>>>,
 }
 
 #[derive(Debug)]
@@ -64,6 +73,7 @@ impl LogSink {
         let shared = Arc::new(Shared {
             queued_bytes: AtomicUsize::new(0),
             dropped_lines: AtomicU64::new(0),
+            spares: Mutex::default(),
         });
         let writer = Writer {
             output,
@@ -93,6 +103,16 @@ impl LogSink {
         }
     }
 
+    /// An empty buffer for a batch of at least this many bytes.
+    pub(super) fn buffer(&self, capacity: usize) -> Vec<u8> {
+        let spare = self.shared.spares.try_lock().ok();
+        let mut buffer = spare
+            .and_then(|mut spares| spares.pop())
+            .unwrap_or_default();
+        buffer.reserve_exact(capacity);
+        buffer
+    }
+
     /// How many lines were lost: too much was waiting, or the output broke.
     #[must_use]
     pub fn dropped(&self) -> u64 {
@@ -116,6 +136,16 @@ impl Shared {
         self.dropped_lines
             .fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
+
+    fn keep(&self, mut buffer: Vec<u8>) {
+        if buffer.capacity() >= LARGE
+            && let Ok(mut spares) = self.spares.try_lock()
+            && spares.len() < SPARES
+        {
+            buffer.clear();
+            spares.push(buffer);
+        }
+    }
 }
 
 struct Writer<W> {
@@ -138,6 +168,7 @@ impl<W: Write> Writer<W> {
                         Err(_) => self.shared.drop_lines(&lines),
                     }
                     self.shared.queued_bytes.fetch_sub(cost, Ordering::Relaxed);
+                    self.shared.keep(lines);
                 }
                 Message::Flush(done) => {
                     let _ = self.output.flush();
@@ -215,6 +246,18 @@ mod tests {
         // Once somebody reads, all that was accepted is there.
         drop(sink);
         assert_eq!(BufReader::new(reader).lines().count(), sent - dropped);
+    }
+
+    #[test]
+    fn a_written_batch_leaves_its_memory_to_the_next() {
+        let sink = LogSink::new(io::sink());
+        let mut buffer = sink.buffer(LARGE);
+        buffer.extend_from_slice(b"one\n");
+        let memory = buffer.as_ptr();
+        sink.write(buffer);
+        sink.flush_blocking(PATIENCE);
+        let next = sink.buffer(LARGE);
+        assert_eq!((next.as_ptr(), next.len()), (memory, 0));
     }
 
     #[test]
