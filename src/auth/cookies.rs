@@ -10,19 +10,16 @@ pub(super) fn strip(headers: &mut HeaderMap, names: &[Box<str>]) {
     if count == 0 {
         return;
     }
-    let listed = |cookie: &str| {
-        let name = cookie
-            .split_once('=')
-            .map_or(cookie, |(name, _)| name)
-            .trim();
-        names.iter().any(|listed| **listed == *name)
+    let listed = |cookie: &[u8]| {
+        let name = cookie.split(|byte| *byte == b'=').next().unwrap_or(cookie);
+        let name = trim(name);
+        names.iter().any(|listed| listed.as_bytes() == name)
     };
     let mut kept: Vec<u8> = Vec::new();
     for line in lines {
         for cookie in line.as_bytes().split(|byte| *byte == b';') {
             let cookie = cookie.trim_ascii();
-            // Names are ASCII; a cookie that isn't text can't be one of ours by name alone.
-            if cookie.is_empty() || listed(&String::from_utf8_lossy(cookie)) {
+            if cookie.is_empty() || listed(cookie) {
                 count = 2;
                 continue;
             }
@@ -39,6 +36,27 @@ pub(super) fn strip(headers: &mut HeaderMap, names: &[Box<str>]) {
         Ok(value) if !value.is_empty() => drop(headers.insert(header::COOKIE, value)),
         _ => drop(headers.remove(header::COOKIE)),
     }
+}
+
+/// The name without whatever no name begins or ends with (RFC 6265 §4.1.1): parsers trim more than
+/// blanks, as `0xA0` where they take bytes for Latin-1.
+fn trim(mut name: &[u8]) -> &[u8] {
+    while let [first, rest @ ..] = name
+        && !is_of_a_token(*first)
+    {
+        name = rest;
+    }
+    while let [rest @ .., last] = name
+        && !is_of_a_token(*last)
+    {
+        name = rest;
+    }
+    name
+}
+
+/// `tchar` (RFC 9110 §5.6.2).
+fn is_of_a_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 #[cfg(test)]
@@ -63,6 +81,29 @@ mod tests {
         assert_eq!(stripped(&["ccat_user_token=x"]), Vec::<String>::new());
         assert_eq!(stripped(&["a=1;b=2"]), ["a=1;b=2"]);
         assert_eq!(stripped(&[]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn no_blank_of_any_parser_disguises_a_login_cookie() {
+        for blank in [
+            &b"\xa0"[..],
+            b"\x85",
+            b"\xe3\x80\x80",
+            b"\xc2\xa0",
+            b"\t",
+            b"\"",
+            b"(",
+        ] {
+            for line in [
+                [b"a=1; ", blank, b"ccat_user_token=x"].concat(),
+                [b"a=1; ccat_user_token", blank, b"=x"].concat(),
+            ] {
+                let mut headers = HeaderMap::new();
+                headers.insert(header::COOKIE, HeaderValue::from_bytes(&line).unwrap());
+                strip(&mut headers, &["ccat_user_token".into()]);
+                assert_eq!(headers.get(header::COOKIE).unwrap(), "a=1", "{line:?}");
+            }
+        }
     }
 
     #[test]

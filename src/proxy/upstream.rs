@@ -132,19 +132,22 @@ impl Pool {
                 Ok(response) => return Ok(Answered { response, lease }),
                 Err(unanswered) => unanswered,
             };
-            let again = match unanswered {
+            request = match unanswered {
                 Unanswered {
                     unsent: Some(unsent),
                     ..
-                } if reused => Some(unsent),
+                } if reused => unsent,
                 Unanswered {
                     kind: UnansweredKind::Closed,
                     heard: false,
                     ..
-                } if reused && repeatable => link.last_request(),
-                _ => None,
+                } if reused && repeatable => {
+                    // Where nobody else has closed it: a request that ends backends ends two.
+                    let again = link.last_request().ok_or(Failure::Closed)?;
+                    return self.send_alone(again, limits).await;
+                }
+                _ => return Err(failure(unanswered.kind, upload)),
             };
-            request = again.ok_or_else(|| failure(unanswered.kind, upload))?;
         }
     }
 

@@ -86,6 +86,32 @@ async fn a_get_over_a_connection_that_died_idle_is_sent_again() {
 }
 
 #[tokio::test]
+async fn a_get_that_ends_backends_is_sent_again_only_once() {
+    let sidecar = Sidecar::start().await;
+    let mut client = sidecar.connect().await;
+    client.ask("GET /", &[]).await;
+    let mut spared = sidecar.accept().await;
+    spared.head().await;
+    let (_other, mut backend) = warm(&sidecar).await;
+    spared.answer("200 OK", &[], "ok").await;
+    client.until("ok").await;
+    client.ask("GET /long", &[]).await;
+    spared.head().await;
+    let mut killer = sidecar.connect().await;
+    killer.ask("GET /kill", &[]).await;
+    assert!(backend.head().await.starts_with("GET /kill "));
+    spared.answer("200 OK", &[], "ok").await;
+    client.until("ok").await;
+    drop(backend);
+    let mut fresh = sidecar.accept().await;
+    assert!(fresh.head().await.starts_with("GET /kill "));
+    drop(fresh);
+    assert!(killer.head().await.starts_with("HTTP/1.1 502 "));
+    client.ask("GET /next", &[]).await;
+    assert!(spared.head().await.starts_with("GET /next "));
+}
+
+#[tokio::test]
 async fn a_get_is_not_sent_again_once_the_answer_has_begun() {
     let sidecar = Sidecar::start().await;
     let (mut client, mut backend) = warm(&sidecar).await;
