@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::load::{Loader, Outcome};
+use super::parse::name;
 use super::{Controller, State};
 use crate::clock::Timestamp;
 use crate::config::{Diagnostic, Reference, Report, Written};
@@ -22,8 +23,10 @@ enum Part {
     Everything,
     /// The loaded units, under the configuration in force.
     Units,
-    /// The written configuration, with the units in force.
+    /// The written configuration, with what can be had of the units.
     Config,
+    /// Some of the loaded units, under the configuration in force.
+    SomeUnits,
 }
 
 impl Controller {
@@ -44,14 +47,17 @@ impl Controller {
         self.publisher.publish(compiled.snapshot);
         let mut changed = Vec::new();
         let mut replaced = None;
-        if part != Part::Units {
+        if matches!(part, Part::Everything | Part::Config) {
             replaced = self.adopt();
             changed.extend(replaced.is_some().then(|| self.source.name()));
         }
-        if part != Part::Config {
+        if matches!(part, Part::Everything | Part::Units) {
             let units = outcomes.iter().filter(|outcome| outcome.fault.is_none());
             changed.extend(units.map(|outcome| outcome.unit.clone()));
             self.unpublished = false;
+        } else {
+            let units = materials.changed_since(&self.proven);
+            changed.extend(units.map(|(kind, _)| name(kind)));
         }
         self.proven = materials;
         self.follow();
@@ -65,8 +71,8 @@ impl Controller {
         self.publisher.sweep();
     }
 
-    /// When the written configuration and the loaded units do not go together, one of them alone:
-    /// so a fault in either does not delay a revocation in the other.
+    /// When the written configuration and the loaded units do not go together, as much of them as
+    /// does: so a fault in one does not delay a revocation in another.
     fn plan(&mut self) -> Option<Plan> {
         let fresh = self.loader.materials();
         match self.compile(self.candidate().unwrap_or(&self.good), &fresh) {
@@ -79,7 +85,12 @@ impl Controller {
             }
             Err(report) => self.complain(&report),
         }
-        let candidate = self.candidate().filter(|_| self.unpublished)?;
+        if !self.unpublished {
+            return None;
+        }
+        let Some(candidate) = self.candidate() else {
+            return self.salvage(&self.good, &fresh, Part::SomeUnits);
+        };
         if let Ok(compiled) = self.compile(&self.good, &fresh) {
             return Some(Plan {
                 compiled,
@@ -87,12 +98,32 @@ impl Controller {
                 part: Part::Units,
             });
         }
-        let materials = self.proven.clone().or(&fresh);
-        let compiled = self.compile(candidate, &materials).ok()?;
+        self.salvage(candidate, &fresh, Part::Config)
+            .or_else(|| self.salvage(&self.good, &fresh, Part::SomeUnits))
+    }
+
+    /// A configuration with the units that are proven, and with each of the fresh ones that goes
+    /// together with those: a secret may be too weak, or a key be there already.
+    fn salvage(&self, written: &Written, fresh: &Materials, part: Part) -> Option<Plan> {
+        let mut materials = self.proven.clone().or(fresh);
+        let mut best = match part {
+            Part::Config => Some(self.compile(written, &materials).ok()?),
+            _ => None,
+        };
+        let mut changed: Vec<_> = fresh.changed_since(&materials).collect();
+        changed.sort_by_key(|(kind, _)| name(kind));
+        for (kind, material) in changed {
+            let mut more = materials.clone();
+            more.insert(kind.clone(), material.clone());
+            if let Ok(compiled) = self.compile(written, &more) {
+                best = Some(compiled);
+                materials = more;
+            }
+        }
         Some(Plan {
-            compiled,
+            compiled: best?,
             materials,
-            part: Part::Config,
+            part,
         })
     }
 

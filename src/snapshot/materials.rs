@@ -35,6 +35,21 @@ pub enum Material {
     Profile(Arc<Profile>),
 }
 
+impl Material {
+    /// Whether both are one and the same.
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Pair(one), Self::Pair(other)) => Arc::ptr_eq(one, other),
+            (Self::Secret(one), Self::Secret(other)) => Arc::ptr_eq(one, other),
+            (Self::KeyFile(one), Self::KeyFile(other)) => Arc::ptr_eq(one, other),
+            (Self::Keys(one), Self::Keys(other)) => Arc::ptr_eq(one, other),
+            (Self::Trust(one), Self::Trust(other)) => Arc::ptr_eq(one, other),
+            (Self::Profile(one), Self::Profile(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+}
+
 impl Materials {
     /// Sets what was loaded for a reference.
     pub fn insert(&mut self, kind: ReferenceKind, material: Material) {
@@ -50,6 +65,17 @@ impl Materials {
                 .or_insert_with(|| material.clone());
         }
         self
+    }
+
+    /// What of these is not in `earlier`, or is another value there.
+    pub fn changed_since(
+        &self,
+        earlier: &Self,
+    ) -> impl Iterator<Item = (&ReferenceKind, &Material)> {
+        self.0.iter().filter(|(kind, material)| {
+            let before = earlier.0.get(kind);
+            !before.is_some_and(|before| before.is(material))
+        })
     }
 
     /// A certificate pair, by its two paths as they are written.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::{
-    Backend, Chat, Claims, Feed, SECRET, Script, Setup, Sidecar, eventually, within,
+    Backend, Chat, Claims, Feed, SECRET, Script, Setup, Sidecar, digest, eventually, key_of, within,
 };
 
 async fn open(sidecar: &Sidecar, key: &str) -> Chat {
@@ -196,6 +196,32 @@ async fn a_revocation_acts_beside_a_broken_certificate() {
     assert!(bob.is_alive().await);
     assert_eq!(sidecar.get("/").key("alice").status().await, 401);
     eventually("the certificate is complained of", async || sidecar.log().contains("server")).await;
+    assert_eq!(sidecar.get("/").key("bob").status().await, 200);
+}
+
+#[tokio::test]
+async fn a_revocation_acts_beside_a_unit_that_is_bad_only_beside_others() {
+    let backend = Backend::start().await;
+    let setup = Setup::before(&backend)
+        .issuer()
+        .key("bob")
+        .block("many", "[[keys_file]]\npath = \"many.txt\"\nuser = \"alice\"\n")
+        .file("many.txt", &digest(&key_of("many")))
+        .block("others", "[[keys_file]]\npath = \"others.txt\"\nuser = \"carol\"\n")
+        .file("others.txt", &digest(&key_of("others")));
+    let sidecar = setup.start().await;
+    let mut many = open(&sidecar, "many").await;
+    let mut others = open(&sidecar, "others").await;
+    sidecar.replace("jwt-secret", "short");
+    eventually("the secret is complained of", async || sidecar.log().contains("not reloaded"))
+        .await;
+    sidecar.replace("many.txt", "");
+    assert_eq!(within(Duration::from_secs(2), "it acts", many.closed()).await, 4403);
+    // The same key is declared in the configuration.
+    sidecar.replace("many.txt", digest(&key_of("bob")));
+    sidecar.replace("others.txt", "");
+    assert_eq!(within(Duration::from_secs(2), "it acts too", others.closed()).await, 4403);
+    sidecar.replace("jwt-secret", SECRET);
     assert_eq!(sidecar.get("/").key("bob").status().await, 200);
 }
 
