@@ -7,7 +7,8 @@ use std::{
 
 use http::{HeaderMap, HeaderName, header};
 
-/// Names compared with case, `-` and `_` folded, since backends fold them too (CGI does).
+/// Names compared with case, `-`, `_` and `.` folded, since backends fold them too: CGI the first
+/// three, some servers whatever is no letter.
 #[derive(Debug, Clone)]
 pub struct Protected {
     names: HashSet<Box<[u8]>, BuildHasherDefault<NameHasher>>,
@@ -175,7 +176,7 @@ impl Hasher for NameHasher {
 
 fn fold(byte: u8) -> u8 {
     match byte {
-        b'_' => b'-',
+        b'_' | b'.' => b'-',
         other => other.to_ascii_lowercase(),
     }
 }
@@ -199,6 +200,7 @@ mod tests {
             "content_length",
             "access_token",
             "x-api_key",
+            "user.id",
         ] {
             headers.append(
                 HeaderName::from_bytes(name.as_bytes()).unwrap(),
