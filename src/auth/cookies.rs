@@ -54,8 +54,9 @@ fn trim(mut name: &[u8]) -> &[u8] {
     name
 }
 
-/// `tchar` (RFC 9110 §5.6.2).
-fn is_of_a_token(byte: u8) -> bool {
+/// Whether a token is made of such bytes: `tchar` (RFC 9110 §5.6.2).
+#[must_use]
+pub fn is_of_a_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 

@@ -26,6 +26,7 @@ use authority::Authority;
 use http::{Method, request::Parts};
 
 pub use authority::{HostPattern, Hosts};
+pub use cookies::is_of_a_token;
 pub use credential::Carrier;
 pub use denial::{Denial, Denied};
 pub use extract::Extraction;

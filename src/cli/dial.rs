@@ -21,7 +21,7 @@ use tokio_tungstenite::{
     tungstenite::{handshake::derive_accept_key, protocol::Role},
 };
 
-use crate::{secret::Secret, tls::client::client_config};
+use crate::{auth::is_of_a_token, secret::Secret, tls::client::client_config};
 
 /// How long connecting, TLS and handshake may take together.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -129,7 +129,7 @@ impl Dial {
         let (name, before) = match self.carrier {
             Carrier::Query => return Ok(None),
             Carrier::Header => (header::AUTHORIZATION, "Bearer "),
-            Carrier::Subprotocol if credential.expose().iter().copied().all(is_token) => {
+            Carrier::Subprotocol if credential.expose().iter().copied().all(is_of_a_token) => {
                 (header::SEC_WEBSOCKET_PROTOCOL, "bearer, ")
             }
             Carrier::Subprotocol => bail!("this credential has characters no subprotocol may have"),
@@ -196,11 +196,6 @@ pub(super) fn percent_encode(bytes: &[u8]) -> String {
         byte => format!("%{byte:02X}"),
     };
     bytes.iter().map(encode).collect::<Vec<_>>().concat()
-}
-
-/// A character of a token (RFC 9110 §5.6.2), of which subprotocol names are made.
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 #[cfg(test)]

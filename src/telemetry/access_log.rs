@@ -246,7 +246,10 @@ fn address(out: &mut Vec<u8>, address: IpAddr) {
 
 fn milliseconds(out: &mut Vec<u8>, duration: Duration) {
     let whole = duration.as_secs().saturating_mul(1000);
-    number(out, whole + u64::from(duration.subsec_millis()));
+    number(
+        out,
+        whole.saturating_add(u64::from(duration.subsec_millis())),
+    );
     out.push(b'.');
     thousandths(out, duration.subsec_micros() % 1000);
 }

@@ -7,7 +7,7 @@ use quick_cache::{Equivalent, UnitWeighter, unsync::Cache};
 
 use super::Identity;
 
-/// How much of a token's end is hashed: a part of its signature, which no two tokens share.
+/// How much of a token's end is hashed: a part of its signature, which differs from token to token.
 const HASHED: usize = 32;
 
 /// One worker's memo of verified tokens, bounded; the whole token is the key.
