@@ -6,11 +6,10 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 
 use super::exchange::Exchange;
 use super::streams::Reader;
-use super::upstream::Lease;
+use super::upstream::{Lease, Malformed};
 use crate::auth::Proof;
 use crate::sessions::{EndReason, Session};
 
@@ -42,7 +41,6 @@ enum Content {
 }
 
 struct Relayed {
-    incoming: Incoming,
     lease: Lease,
     on_end: OnEnd,
     session: Option<Session<Proof>>,
@@ -77,14 +75,8 @@ impl AnswerBody {
         }
     }
 
-    pub(super) fn relayed(
-        incoming: Incoming,
-        lease: Lease,
-        on_end: OnEnd,
-        exchange: Box<Exchange>,
-    ) -> Self {
+    pub(super) fn relayed(lease: Lease, on_end: OnEnd, exchange: Box<Exchange>) -> Self {
         let relayed = Relayed {
-            incoming,
             lease,
             on_end,
             session: None,
@@ -135,7 +127,7 @@ impl AnswerBody {
                 self.content = Content::None;
                 Some(Ok(Frame::data(bytes)))
             }
-            Content::Relayed(relayed) => match relayed.poll_frame(cx) {
+            Content::Relayed(relayed) => match relayed.lease.poll_frame(cx) {
                 Poll::Ready(next) => next,
                 Poll::Pending => return self.poll_ended(cx),
             },
@@ -151,7 +143,7 @@ impl AnswerBody {
     /// Counts what leaves, and notes a break.
     fn note(
         &mut self,
-        next: Option<Result<Frame<Bytes>, hyper::Error>>,
+        next: Option<Result<Frame<Bytes>, Malformed>>,
     ) -> Option<Result<Frame<Bytes>, Truncated>> {
         let exchange = self.exchange.as_mut()?;
         let Ok(frame) = next? else {
@@ -161,24 +153,6 @@ impl AnswerBody {
         };
         exchange.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
         Some(Ok(frame))
-    }
-}
-
-impl Relayed {
-    /// The next part. The link moves only when nothing has arrived: first what is here, then what
-    /// is new.
-    fn poll_frame(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let mut incoming = Pin::new(&mut self.incoming);
-        self.lease.link.attend(cx, |link, cx| {
-            if let Poll::Ready(next) = incoming.as_mut().poll_frame(cx) {
-                return Poll::Ready(next);
-            }
-            let _ = link.drive(cx);
-            incoming.as_mut().poll_frame(cx)
-        })
     }
 }
 
@@ -205,7 +179,7 @@ impl Body for AnswerBody {
         match &self.content {
             Content::None => true,
             Content::Own(_) => false,
-            Content::Relayed(relayed) => relayed.incoming.is_end_stream(),
+            Content::Relayed(relayed) => relayed.lease.is_answered(),
         }
     }
 
@@ -213,7 +187,7 @@ impl Body for AnswerBody {
         match &self.content {
             Content::None => SizeHint::with_exact(0),
             Content::Own(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Content::Relayed(relayed) => relayed.incoming.size_hint(),
+            Content::Relayed(relayed) => relayed.lease.size_hint(),
         }
     }
 }

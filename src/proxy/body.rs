@@ -28,7 +28,6 @@ pub(super) enum UploadFault {
 #[derive(Debug)]
 pub(super) struct Upload {
     received: Cell<u64>,
-    fault: Cell<Option<UploadFault>>,
     progress: Cell<Option<Instant>>,
 }
 
@@ -36,11 +35,6 @@ impl Upload {
     /// Body bytes that have arrived.
     pub(super) fn received(&self) -> u64 {
         self.received.get()
-    }
-
-    /// Why it ended early, if it did.
-    pub(super) fn fault(&self) -> Option<UploadFault> {
-        self.fault.get()
     }
 
     /// When the backend last took a part of it.
@@ -70,7 +64,6 @@ impl RequestBody {
         }
         let upload = Rc::new(Upload {
             received: Cell::new(0),
-            fault: Cell::new(None),
             progress: Cell::new(None),
         });
         let view = Rc::clone(&upload);
@@ -87,6 +80,11 @@ impl RequestBody {
     /// Whether there is nothing to send.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_none()
+    }
+
+    /// What is known of the upload, if there is one.
+    pub(super) fn upload(&self) -> Option<&Upload> {
+        self.0.as_ref().map(|arriving| &*arriving.upload)
     }
 }
 
@@ -131,7 +129,7 @@ impl Arriving {
             self.upload.progress.set(Some(now));
             match next {
                 None => return Poll::Ready(None),
-                Some(Err(_)) => return Poll::Ready(Some(Err(self.fail(UploadFault::Broken)))),
+                Some(Err(_)) => return Poll::Ready(Some(Err(UploadFault::Broken))),
                 Some(Ok(frame)) => {
                     if let Some(data) = frame.data_ref() {
                         let length = data.len() as u64;
@@ -152,11 +150,6 @@ impl Arriving {
     ) -> Poll<Option<Result<Frame<Bytes>, UploadFault>>> {
         let since = *self.silent_since.get_or_insert_with(Instant::now);
         ready!(self.lapse.poll(cx, since + self.gap));
-        Poll::Ready(Some(Err(self.fail(UploadFault::Stalled))))
-    }
-
-    fn fail(&self, fault: UploadFault) -> UploadFault {
-        self.upload.fault.set(Some(fault));
-        fault
+        Poll::Ready(Some(Err(UploadFault::Stalled)))
     }
 }

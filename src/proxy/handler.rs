@@ -22,7 +22,7 @@ use super::location;
 use super::redirect;
 use super::reply::Refusal;
 use super::upgrade::{self, Opened};
-use super::upstream::{Answered, Failure, assemble};
+use super::upstream::{Answered, Failure, Message};
 use super::worker::Held;
 use crate::auth::{Decision, Denial, Denied, Transport};
 use crate::clock::Timestamp;
@@ -120,7 +120,7 @@ fn join(
         Outcome::Relayed(Answered { response, lease }) => {
             exchange.status = response.status().as_u16();
             let on_end = on_end(response.headers());
-            response.map(|incoming| AnswerBody::relayed(incoming, lease, on_end, exchange))
+            response.map(|()| AnswerBody::relayed(lease, on_end, exchange))
         }
     };
     crossing.apply(response.headers_mut());
@@ -150,7 +150,7 @@ enum Plan {
     /// Nothing more.
     Done(Box<Outcome>),
     /// To be sent to the backend.
-    Forward(Box<Request<RequestBody>>, Origin),
+    Forward(Message, Origin),
     /// To be opened as a WebSocket.
     Open(Box<request::Parts>, Origin),
 }
@@ -206,10 +206,9 @@ impl Asked {
         }
         match transport {
             Transport::Http => {
-                headers::frame_request(&mut head.headers, framing);
                 let (body, upload) = RequestBody::new(body, limits.body_gap);
                 exchange.upload = upload;
-                Plan::Forward(assemble(head, body), origin)
+                Plan::Forward(Message::new(&head, framing, body), origin)
             }
             Transport::WebSocket => Plan::Open(Box::new(head), origin),
         }
@@ -218,12 +217,10 @@ impl Asked {
     async fn carry_out(&self, plan: Plan, exchange: &mut Exchange) -> Outcome {
         let outcome = match plan {
             Plan::Done(outcome) => Ok(*outcome),
-            Plan::Forward(request, origin) => {
-                let upload = exchange.upload.clone();
-                let limits = &self.snapshot.limits;
-                let pool = &self.client.worker.pool;
+            Plan::Forward(message, origin) => {
                 let_others_arrive().await;
-                let sent = pool.send(request, upload.as_deref(), limits).await;
+                let pool = &self.client.worker.pool;
+                let sent = pool.send(message, &self.snapshot.limits).await;
                 self.relay(sent, &origin, exchange)
             }
             // Rare and large: not to be part of every request's future.
@@ -337,13 +334,10 @@ fn misshapen(head: &request::Parts, limits: &Limits) -> Option<Refusal> {
     (head.headers.len() > limits.header_count).then_some(Refusal::TooManyHeaders)
 }
 
-/// No tunnel where none was asked for, and no message that could be read in two ways.
+/// No tunnel where none was asked for.
 fn acceptable(answered: Answered) -> Result<Answered, Failure> {
-    if answered.response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return Err(Failure::BadUpgrade);
+    match answered.response.status() {
+        StatusCode::SWITCHING_PROTOCOLS => Err(Failure::BadUpgrade),
+        _ => Ok(answered),
     }
-    if !headers::is_framed_once(answered.response.headers()) {
-        return Err(Failure::Garbage);
-    }
-    Ok(answered)
 }

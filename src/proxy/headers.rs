@@ -25,8 +25,6 @@ const HOP_BY_HOP: [HeaderName; 5] = [
 
 const HTTP: HeaderValue = HeaderValue::from_static("http");
 const HTTPS: HeaderValue = HeaderValue::from_static("https");
-const CHUNKED: HeaderValue = HeaderValue::from_static("chunked");
-const ZERO: HeaderValue = HeaderValue::from_static("0");
 const UPGRADE: HeaderValue = HeaderValue::from_static("upgrade");
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 
@@ -151,16 +149,14 @@ pub(super) fn complete_request(
     headers.insert(X_REQUEST_ID, request_id);
 }
 
-/// How a request's body is framed upstream.
+/// How a request's body is framed upstream (RFC 9112 §6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
     /// No body, and none to be announced.
     None,
-    /// No body, and `Content-Length: 0` says so.
-    Empty,
-    /// A body of a known length.
-    Length,
-    /// A body of unknown length. hyper drops such a body from a GET unless told.
+    /// A body of so many bytes, or none, which is said.
+    Length(u64),
+    /// A body of unknown length.
     Chunked,
 }
 
@@ -168,31 +164,14 @@ impl Framing {
     /// How a client's request goes on, before the gate takes the client's own framing out.
     pub(super) fn of(head: &request::Parts, body: &impl Body) -> Self {
         if !body.is_end_stream() {
-            return if body.size_hint().exact().is_some() {
-                Self::Length
-            } else {
-                Self::Chunked
-            };
+            return body.size_hint().exact().map_or(Self::Chunked, Self::Length);
         }
         let anticipates_body = [Method::POST, Method::PUT, Method::PATCH].contains(&head.method);
         let announced = head.headers.contains_key(header::CONTENT_LENGTH);
         if anticipates_body || announced {
-            Self::Empty
+            Self::Length(0)
         } else {
             Self::None
-        }
-    }
-}
-
-/// Says how the body is framed (RFC 9112 §6).
-pub(super) fn frame_request(headers: &mut HeaderMap, framing: Framing) {
-    match framing {
-        Framing::None | Framing::Length => {}
-        Framing::Empty => {
-            headers.insert(header::CONTENT_LENGTH, ZERO);
-        }
-        Framing::Chunked => {
-            headers.insert(header::TRANSFER_ENCODING, CHUNKED);
         }
     }
 }
@@ -231,20 +210,6 @@ fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
         .collect()
 }
 
-/// Whether an answer's framing can be read in one way only: not both a length and a transfer
-/// coding (RFC 9112 §6.3).
-pub(super) fn is_framed_once(headers: &HeaderMap) -> bool {
-    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
-    match (codings.next(), codings.next()) {
-        (None, _) => true,
-        (Some(only), None) => {
-            only.as_bytes().eq_ignore_ascii_case(b"chunked")
-                && !headers.contains_key(header::CONTENT_LENGTH)
-        }
-        (Some(_), Some(_)) => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -263,26 +228,6 @@ mod tests {
             chain: HeaderValue::from_static("192.0.2.7"),
             scheme,
             host: Some(HeaderValue::from_static("chat.example")),
-        }
-    }
-
-    #[test]
-    fn an_answer_is_framed_by_a_length_or_by_chunks_alone() {
-        let (length, chunked) = (("content-length", "2"), ("transfer-encoding", "chunked"));
-        for lines in [
-            &[][..],
-            &[length],
-            &[chunked],
-            &[("transfer-encoding", "Chunked")],
-        ] {
-            assert!(is_framed_once(&map(lines)), "{lines:?}");
-        }
-        for lines in [
-            &[length, chunked][..],
-            &[chunked, chunked],
-            &[("transfer-encoding", "gzip, chunked")],
-        ] {
-            assert!(!is_framed_once(&map(lines)), "{lines:?}");
         }
     }
 

@@ -11,7 +11,7 @@
 //!           └ reply ─ the only place that picks a status
 //! ```
 //!
-//! A request and its answer run within the task of the client's connection: a [`link`] to the
+//! A request and its answer run within the task of the client's connection: a link to the
 //! backend is polled by whoever uses it. So there are two reads and two writes a request, no task
 //! is woken by another, and what a client leaves behind ends with its connection.
 
@@ -25,12 +25,12 @@ pub mod frames;
 mod handler;
 mod headers;
 mod limits;
-mod link;
 mod listener;
 mod location;
 mod redirect;
 mod reply;
 mod request_id;
+mod scratch;
 mod socket;
 mod streams;
 #[cfg(test)]
@@ -38,7 +38,6 @@ mod tests;
 pub mod tunnel;
 mod upgrade;
 mod upstream;
-mod wire;
 mod worker;
 
 use std::io;

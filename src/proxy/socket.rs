@@ -1,4 +1,4 @@
-//! The two ends of a worker's traffic as byte streams: [`ClientStream`] and [`BackendStream`].
+//! [`ClientStream`]: the bytes from and to a client.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -8,12 +8,9 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-#[cfg(unix)]
-use tokio::net::UnixStream;
 
 use super::activity::Activity;
 use super::limits::Lapse;
-use super::wire::Wire;
 
 /// A client's TCP socket. It tells the connection's [`Activity`] what moves, and gives up on a
 /// client that takes nothing for the stall limit while bytes wait for it.
@@ -86,7 +83,12 @@ impl AsyncWrite for ClientSocket {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let poll = Pin::new(&mut self.tcp).poll_write_vectored(cx, slices);
+        let mut tcp = Pin::new(&mut self.tcp);
+        let poll = match slices {
+            // For the kernel, the cheaper way.
+            [only] => tcp.as_mut().poll_write(cx, only),
+            _ => tcp.as_mut().poll_write_vectored(cx, slices),
+        };
         self.wrote(cx, poll)
     }
 
@@ -108,29 +110,6 @@ impl AsyncWrite for ClientSocket {
 pub(super) enum ClientStream {
     Plain(ClientSocket),
     Tls(Box<tokio_rustls::server::TlsStream<ClientSocket>>),
-}
-
-/// Bytes to and from the backend.
-#[derive(Debug)]
-pub(super) struct BackendStream {
-    transport: BackendTransport,
-    wire: Rc<Wire>,
-}
-
-/// What carries the bytes to the backend.
-#[derive(Debug)]
-pub(super) enum BackendTransport {
-    Tcp(TcpStream),
-    #[cfg(unix)]
-    Unix(UnixStream),
-    Tls(Box<tokio_rustls::client::TlsStream<TcpStream>>),
-}
-
-impl BackendStream {
-    /// `wire` is told of what moves.
-    pub(super) fn new(transport: BackendTransport, wire: Rc<Wire>) -> Self {
-        Self { transport, wire }
-    }
 }
 
 /// Forwards a call to whichever stream is there.
@@ -180,66 +159,5 @@ impl AsyncWrite for ClientStream {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         either!(self, stream => Pin::new(stream).poll_shutdown(cx))
-    }
-}
-
-/// Forwards a call to whatever carries the bytes.
-macro_rules! carrier {
-    ($self:expr, $stream:ident => $call:expr) => {
-        match &mut $self.transport {
-            BackendTransport::Tcp($stream) => $call,
-            #[cfg(unix)]
-            BackendTransport::Unix($stream) => $call,
-            BackendTransport::Tls($stream) => $call,
-        }
-    };
-}
-
-impl AsyncRead for BackendStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let poll = carrier!(self, stream => Pin::new(stream).poll_read(cx, buffer));
-        if buffer.filled().len() > before {
-            self.wire.hears();
-        }
-        poll
-    }
-}
-
-impl AsyncWrite for BackendStream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let poll = carrier!(self, stream => Pin::new(stream).poll_write_vectored(cx, slices));
-        if let Poll::Ready(Ok(count)) = poll {
-            self.wire.tells(slices, count);
-        }
-        poll
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        carrier!(self, stream => Pin::new(stream).poll_flush(cx))
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        carrier!(self, stream => Pin::new(stream).poll_shutdown(cx))
     }
 }

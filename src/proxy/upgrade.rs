@@ -11,11 +11,11 @@ use super::body::RequestBody;
 use super::connection::Client;
 use super::exchange::Exchange;
 use super::handler::{Asked, Outcome};
-use super::headers::{self, Origin};
+use super::headers::{self, Framing, Origin};
 use super::reply::Refusal;
-use super::socket::{BackendStream, ClientStream};
+use super::socket::ClientStream;
 use super::tunnel::{Cause, Side, Tunnel};
-use super::upstream::{Failure, assemble};
+use super::upstream::{BackendStream, Failure, Message};
 use crate::auth::Proof;
 use crate::sessions::{Session, Slot};
 
@@ -52,8 +52,9 @@ pub(super) async fn open(
     };
     headers::upgrade_to_websocket(&mut head.headers);
     let expected = Handshake::of(&head.headers);
-    let request = assemble(head, RequestBody::default());
-    let sent = worker.pool.send_alone(request, &snapshot.limits).await;
+    let message = Message::new(&head, Framing::None, RequestBody::default());
+    drop(head);
+    let sent = worker.pool.send_alone(message, &snapshot.limits).await;
     let answered = match sent {
         Ok(answered) if answered.response.status() == StatusCode::SWITCHING_PROTOCOLS => answered,
         other => return asked.relay(other, origin, exchange),
@@ -62,17 +63,12 @@ pub(super) async fn open(
         worker.metrics.upstream_failed(Failure::BadUpgrade.reason());
         Refusal::Failed(Failure::BadUpgrade)
     };
-    let (mut answer, _) = answered.response.into_parts();
+    let (mut answer, ()) = answered.response.into_parts();
     if !expected.is_met_by(&answer.headers) {
         return Err(failed());
     }
     expected.clean(&mut answer.headers);
-    let (stream, read) = answered
-        .lease
-        .link
-        .into_upgraded()
-        .await
-        .ok_or_else(failed)?;
+    let (stream, read) = answered.lease.into_upgraded();
     let session = exchange.register(&worker.tunnels).ok_or_else(failed)?;
     let max_message = snapshot.websocket.max_message;
     let opened = Opened {
@@ -156,14 +152,7 @@ pub(super) async fn carry(
     let worker = &client.worker;
     exchange.becomes_websocket();
     worker.metrics.tunnel_opened();
-    let end = Tunnel::new(
-        side,
-        backend,
-        session,
-        max_message,
-        worker.tunnel_buffer.clone(),
-    )
-    .await;
+    let end = Tunnel::new(side, backend, session, max_message, worker.scratch.clone()).await;
     worker.metrics.tunnel_closed(end.code);
     exchange.sent = end.sent;
     exchange.received = end.received;

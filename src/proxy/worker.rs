@@ -15,7 +15,7 @@ use super::activity::Activity;
 use super::limits::Limiter;
 use super::listener::Intake;
 use super::request_id::{RequestId, RequestIds};
-use super::tunnel::Scratch;
+use super::scratch::Scratch;
 use super::upstream::Pool;
 use crate::auth::{Memo, Proof};
 use crate::clock::Timestamp;
@@ -54,8 +54,8 @@ pub(super) struct Worker {
     pub(super) metrics: Arc<WorkerMetrics>,
     pub(super) log: AccessLog,
     pub(super) draining: Draining,
-    /// What tunnels read into.
-    pub(super) tunnel_buffer: Scratch,
+    /// What tunnels and links read into.
+    pub(super) scratch: Scratch,
     /// Where a name is written before it is logged.
     pub(super) name_buffer: RefCell<String>,
     ids: RefCell<RequestIds>,
@@ -67,9 +67,10 @@ impl Worker {
     fn new(shared: &Shared, index: usize) -> io::Result<Rc<Self>> {
         let snapshot = shared.reader.load();
         let metrics = shared.metrics.worker(index);
+        let scratch = Scratch::new();
         Ok(Rc::new(Self {
             reader: shared.reader.clone(),
-            pool: Pool::new(&snapshot.backend, Arc::clone(&metrics)),
+            pool: Pool::new(&snapshot.backend, scratch.clone(), Arc::clone(&metrics)),
             memo: RefCell::new(Memo::new(MEMO_CAPACITY)),
             tunnels: Sessions::new(),
             streams: Sessions::new(),
@@ -78,7 +79,7 @@ impl Worker {
             metrics,
             log: AccessLog::new(shared.log.clone(), snapshot.log_format),
             draining: shared.draining.clone(),
-            tunnel_buffer: Scratch::new(),
+            scratch,
             name_buffer: RefCell::default(),
             ids: RefCell::new(RequestIds::new()?),
             connections: RefCell::default(),

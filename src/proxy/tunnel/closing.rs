@@ -70,7 +70,7 @@ where
             scratch,
             ..
         } = self;
-        let scratch = &mut scratch.0.borrow_mut();
+        let scratch = &mut scratch.lend();
         let told = up.poll_drain(cx, backend).is_ready();
         if !closing.answered {
             let gone = poll_discard(cx, client, &mut up.frames, scratch).is_ready();

@@ -11,9 +11,7 @@ mod flow;
 #[cfg(test)]
 mod tests;
 
-use std::cell::RefCell;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -24,32 +22,12 @@ use tokio::time::{Instant, Sleep, sleep};
 use self::closing::Closing;
 use self::flow::{Flow, Stage, Stop, poll_discard};
 use super::frames::{self, ABNORMAL, MESSAGE_TOO_BIG};
+pub use super::scratch::Scratch;
 use crate::sessions::{EndReason, Session};
 
 /// How long a peer has to answer our close, or to say more after the other side has ended.
 const GRACE: Duration = Duration::from_secs(1);
-const SCRATCH_SIZE: usize = 64 * 1024;
 const BACKEND_BROKE: u16 = 1011;
-
-/// The buffer that all tunnels of a thread read into; a handle, made once a worker.
-///
-/// It is in use only during one poll, so nothing of one tunnel is left in it for another to send.
-#[derive(Clone)]
-pub struct Scratch(Rc<RefCell<Box<[u8]>>>);
-
-impl Scratch {
-    /// Takes 64 KiB.
-    #[must_use]
-    pub fn new() -> Self {
-        Self(Rc::new(RefCell::new(vec![0; SCRATCH_SIZE].into())))
-    }
-}
-
-impl Default for Scratch {
-    fn default() -> Self {
-        Self::new()
-    }
-}
 
 /// One end of a tunnel.
 #[derive(Debug)]
@@ -191,7 +169,7 @@ where
             ..
         } = self;
         if up.stage == Stage::Open {
-            let scratch = &mut scratch.0.borrow_mut();
+            let scratch = &mut scratch.lend();
             up.stage = match ready!(up.poll_carry(cx, client, backend, scratch)) {
                 Stop::SourceEnded => Stage::Ending,
                 Stop::SourceBroke => return Poll::Ready(Cause::ClientLost),
@@ -205,7 +183,7 @@ where
                 cx,
                 client,
                 &mut up.frames,
-                &mut scratch.0.borrow_mut()
+                &mut scratch.lend()
             ));
             up.stage = Stage::Ended;
         }
@@ -222,7 +200,7 @@ where
                 scratch,
                 ..
             } = &mut *self;
-            let stop = down.poll_carry(cx, backend, client, &mut scratch.0.borrow_mut());
+            let stop = down.poll_carry(cx, backend, client, &mut scratch.lend());
             match stop {
                 Poll::Pending => return,
                 Poll::Ready(Stop::SinkBroke) => {

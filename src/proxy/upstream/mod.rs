@@ -1,19 +1,34 @@
 //! The way to the backend: a pool of idle connections, and when a request may be sent again.
+//!
+//! HTTP/1.1 is spoken here: what goes out is in [`message`], what comes back in [`answer_head`] and
+//! [`content`]. Whoever holds a connection polls it, so that a request costs no task and no channel.
+
+mod answer_head;
+mod content;
+mod link;
+mod message;
+#[cfg(test)]
+mod tests;
+mod transport;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use http::{Method, Request, Response, request};
-use hyper::body::Incoming;
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
+use bytes::Bytes;
+use http::Response;
+use http_body::{Frame, SizeHint};
 
-use super::body::{RequestBody, Upload, UploadFault};
-use super::link::{Link, Unanswered, UnansweredKind};
-use super::socket::BackendTransport;
-use crate::snapshot::{Address, Backend, Limits};
+pub(super) use content::Malformed;
+use link::{Link, Unanswered, UnansweredKind};
+pub(super) use message::Message;
+pub(super) use transport::BackendStream;
+
+use super::body::UploadFault;
+use super::scratch::Scratch;
+use crate::snapshot::{Backend, Limits};
 use crate::telemetry::metrics::WorkerMetrics;
 
 /// How long a connection may lie idle: less than the 5 s after which uvicorn closes it, so that
@@ -84,29 +99,32 @@ pub(super) struct Pool {
     backend: RefCell<Rc<Backend>>,
     /// Grows when the backend changes; a connection of an older epoch doesn't come back.
     epoch: Cell<u64>,
+    scratch: Scratch,
     metrics: Arc<WorkerMetrics>,
 }
 
 /// An answer whose body is still to be read over its link.
 #[derive(Debug)]
 pub(super) struct Answered {
-    pub(super) response: Response<Incoming>,
+    pub(super) response: Response<()>,
     pub(super) lease: Lease,
 }
 
 /// A link on loan from a pool.
 #[derive(Debug)]
 pub(super) struct Lease {
-    pub(super) link: Box<Link>,
+    link: Box<Link>,
     epoch: u64,
 }
 
 impl Pool {
-    pub(super) fn new(backend: &Backend, metrics: Arc<WorkerMetrics>) -> Self {
+    /// A pool that has no connection yet, whose connections read into `scratch`.
+    pub(super) fn new(backend: &Backend, scratch: Scratch, metrics: Arc<WorkerMetrics>) -> Self {
         Self {
             idle: RefCell::new(Vec::new()),
             backend: RefCell::new(Rc::new(backend.clone())),
             epoch: Cell::new(0),
+            scratch,
             metrics,
         }
     }
@@ -116,37 +134,32 @@ impl Pool {
     /// and has no body.
     pub(super) async fn send(
         &self,
-        mut request: Box<Request<RequestBody>>,
-        upload: Option<&Upload>,
+        mut message: Message,
         limits: &Limits,
     ) -> Result<Answered, Failure> {
-        let repeatable = is_repeatable(&request);
         loop {
-            let mut lease = match self.take() {
-                Some(lease) => lease,
-                None => self.connect(limits).await?,
+            let Some(mut lease) = self.take() else {
+                return self.send_alone(message, limits).await;
             };
-            let link = &mut lease.link;
-            let reused = link.is_reused();
-            let unanswered = match link.exchange(request, upload, limits.first_byte).await {
+            let unanswered = match lease.link.exchange(message, limits.first_byte).await {
                 Ok(response) => return Ok(Answered { response, lease }),
                 Err(unanswered) => unanswered,
             };
-            request = match unanswered {
-                Unanswered {
-                    unsent: Some(unsent),
-                    ..
-                } if reused => unsent,
+            let kind = unanswered.kind;
+            message = match unanswered {
                 Unanswered {
                     kind: UnansweredKind::Closed,
+                    message: Some(message),
                     heard: false,
-                    ..
-                } if reused && repeatable => {
-                    // Where nobody else has closed it: a request that ends backends ends two.
-                    let again = link.last_request().ok_or(Failure::Closed)?;
-                    return self.send_alone(again, limits).await;
+                } => {
+                    if !message.is_untouched() {
+                        // Where nobody else has closed it: a request that ends backends ends two.
+                        let again = message.repeated().ok_or(Failure::Closed)?;
+                        return self.send_alone(again, limits).await;
+                    }
+                    message
                 }
-                _ => return Err(failure(unanswered.kind, upload)),
+                _ => return Err(kind.into()),
             };
         }
     }
@@ -154,13 +167,13 @@ impl Pool {
     /// Sends a request over a connection of its own, which never had another.
     pub(super) async fn send_alone(
         &self,
-        request: Box<Request<RequestBody>>,
+        message: Message,
         limits: &Limits,
     ) -> Result<Answered, Failure> {
         let mut lease = self.connect(limits).await?;
-        match lease.link.exchange(request, None, limits.first_byte).await {
+        match lease.link.exchange(message, limits.first_byte).await {
             Ok(response) => Ok(Answered { response, lease }),
-            Err(unanswered) => Err(failure(unanswered.kind, None)),
+            Err(unanswered) => Err(unanswered.kind.into()),
         }
     }
 
@@ -204,49 +217,38 @@ impl Pool {
 
     async fn connect(&self, limits: &Limits) -> Result<Lease, Failure> {
         let (backend, epoch) = (Rc::clone(&self.backend.borrow()), self.epoch.get());
-        let transport = tokio::time::timeout(limits.connect, open(&backend))
+        let stream = tokio::time::timeout(limits.connect, BackendStream::open(&backend))
             .await
             .map_err(|_| Failure::ConnectTimeout)??;
-        let link = Link::new(transport).await.map_err(|_| Failure::Closed)?;
         self.metrics.upstream_connection_opened();
+        let link = Link::new(stream, self.scratch.clone());
         Ok(Lease { link, epoch })
     }
 }
 
-/// A connection is opened rarely: its future stays out of the size of every request's.
-fn open(
-    backend: &Backend,
-) -> std::pin::Pin<Box<dyn Future<Output = Result<BackendTransport, Failure>> + '_>> {
-    Box::pin(async move {
-        let tcp = match &backend.address {
-            Address::Socket(address) => TcpStream::connect(address).await,
-            Address::Name { host, port } => TcpStream::connect((host.as_str(), *port)).await,
-            Address::Unix(path) => return open_unix(path).await,
-        };
-        let tcp = tcp.map_err(|_| Failure::Connect)?;
-        tcp.set_nodelay(true).map_err(|_| Failure::Connect)?;
-        let Some(tls) = &backend.tls else {
-            return Ok(BackendTransport::Tcp(tcp));
-        };
-        TlsConnector::from(Arc::clone(&tls.config))
-            .connect(tls.name.clone(), tcp)
-            .await
-            .map(|stream| BackendTransport::Tls(Box::new(stream)))
-            .map_err(|_| Failure::Tls)
-    })
-}
+impl Lease {
+    /// The next part of the answer's body.
+    pub(super) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Malformed>>> {
+        self.link.poll_frame(cx)
+    }
 
-#[cfg(unix)]
-async fn open_unix(path: &std::path::Path) -> Result<BackendTransport, Failure> {
-    tokio::net::UnixStream::connect(path)
-        .await
-        .map(BackendTransport::Unix)
-        .map_err(|_| Failure::Connect)
-}
+    /// Whether the answer is over.
+    pub(super) fn is_answered(&self) -> bool {
+        self.link.is_answered()
+    }
 
-#[cfg(not(unix))]
-async fn open_unix(_path: &std::path::Path) -> Result<BackendTransport, Failure> {
-    Err(Failure::Connect)
+    /// How much of the answer's body is to come.
+    pub(super) fn size_hint(&self) -> SizeHint {
+        self.link.size_hint()
+    }
+
+    /// The bare stream after a `101`, and what had been read from it beyond that.
+    pub(super) fn into_upgraded(self) -> (BackendStream, Bytes) {
+        self.link.into_upgraded()
+    }
 }
 
 fn is_same(one: &Backend, other: &Backend) -> bool {
@@ -260,25 +262,14 @@ fn is_same(one: &Backend, other: &Backend) -> bool {
     same_tls && one.address == other.address
 }
 
-fn is_repeatable(request: &Request<RequestBody>) -> bool {
-    request.body().is_empty()
-        && [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method())
-}
-
-fn failure(kind: UnansweredKind, upload: Option<&Upload>) -> Failure {
-    match (kind, upload.and_then(Upload::fault)) {
-        (_, Some(UploadFault::Broken)) | (UnansweredKind::Upload, None) => Failure::RequestBody,
-        (_, Some(UploadFault::Stalled)) => Failure::RequestBodyTimeout,
-        (UnansweredKind::Closed, None) => Failure::Closed,
-        (UnansweredKind::Garbage, None) => Failure::Garbage,
-        (UnansweredKind::Silent, None) => Failure::FirstByteTimeout,
+impl From<UnansweredKind> for Failure {
+    fn from(kind: UnansweredKind) -> Self {
+        match kind {
+            UnansweredKind::Closed => Self::Closed,
+            UnansweredKind::Garbage => Self::Garbage,
+            UnansweredKind::Silent => Self::FirstByteTimeout,
+            UnansweredKind::Upload(UploadFault::Broken) => Self::RequestBody,
+            UnansweredKind::Upload(UploadFault::Stalled) => Self::RequestBodyTimeout,
+        }
     }
-}
-
-/// The request that goes out for this head and body. Boxed, so that the futures it passes through
-/// stay small.
-pub(super) fn assemble(head: request::Parts, body: RequestBody) -> Box<Request<RequestBody>> {
-    let mut request = Request::from_parts(head, body);
-    *request.version_mut() = http::Version::HTTP_11;
-    Box::new(request)
 }

@@ -1,0 +1,223 @@
+use super::*;
+
+async fn body(answer: &str) -> String {
+    match outcome(answer).await {
+        Outcome::Answered(answer) => String::from_utf8(answer.body).unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_body_ends_where_its_head_says() {
+    for (answer, expected) in [
+        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokmore", "ok"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", ""),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 002\r\n\r\nok", "ok"),
+        ("HTTP/1.1 200 OK\r\n\r\nuntil the end", "until the end"),
+        ("HTTP/1.0 200 OK\r\n\r\nuntil the end", "until the end"),
+        (
+            "HTTP/1.1 200\r\nTransfer-Encoding: Chunked\r\n\r\n2\r\nok\r\n0\r\n\r\nmore",
+            "ok",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nA;x=\"y\"\r\n0123456789\r\n000\r\n\r\n",
+            "0123456789",
+        ),
+        (
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+            "ok",
+        ),
+        ("HTTP/1.1 204 No Content\r\n\r\nmore", ""),
+        ("HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", ""),
+    ] {
+        assert_eq!(body(answer).await, expected, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_could_be_read_in_two_ways_is_none() {
+    for lines in [
+        "Content-Length: 2\r\nContent-Length: 3\r\n",
+        "Content-Length: 2\r\nContent-Length: 2\r\n",
+        "Content-Length: 2, 2\r\n",
+        "Content-Length: +2\r\n",
+        "Content-Length: -2\r\n",
+        "Content-Length: 0x2\r\n",
+        "Content-Length: \r\n",
+        "Content-Length: 18446744073709551616\r\n",
+        "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: gzip, chunked\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: identity\r\n",
+        "Transfer-Encoding : chunked\r\n",
+        "A: 1\r\n folded\r\n",
+        "A B: 1\r\n",
+        "A: \0\r\n",
+        ": 1\r\n",
+    ] {
+        let answer = format!("HTTP/1.1 200 OK\r\n{lines}\r\n");
+        assert_eq!(
+            outcome(&answer).await,
+            Outcome::Unanswered(UnansweredKind::Garbage),
+            "{lines}"
+        );
+    }
+    for answer in [
+        "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "HTTP/2.0 200 OK\r\n\r\n",
+        "HTTP/1.1 20 OK\r\n\r\n",
+        "HTTP/1.1 099 OK\r\n\r\n",
+        "SSH-2.0-OpenSSH_9.2\r\n\r\n",
+    ] {
+        let garbage = Outcome::Unanswered(UnansweredKind::Garbage);
+        assert_eq!(outcome(answer).await, garbage, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_framed_as_it_should_be_is_broken() {
+    for chunks in [
+        "",
+        "\r\n",
+        "2\r\no",
+        "2\r\nok",
+        "2\r\nok\r\n",
+        "2\r\nok\r\n0\r\n",
+        "2\r\nok\r\n0\r\nA: 1\r\n",
+        "2\r\nokk\r\n0\r\n\r\n",
+        "2\r\nok\n0\r\n\r\n",
+        "2\nok\r\n0\r\n\r\n",
+        "2\rx\nok\r\n0\r\n\r\n",
+        " 2\r\nok\r\n0\r\n\r\n",
+        "+2\r\nok\r\n0\r\n\r\n",
+        "0x2\r\nok\r\n0\r\n\r\n",
+        "2 2\r\nok\r\n0\r\n\r\n",
+        "g\r\nok\r\n0\r\n\r\n",
+        "\r\n\r\n",
+        ";x\r\n\r\n",
+        "10000000000000000\r\n",
+        "2\r\nok\r\n0\r\nA B: 1\r\n\r\n",
+    ] {
+        let answer = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}");
+        assert_eq!(outcome(&answer).await, Outcome::Broken(200), "{chunks:?}");
+    }
+    let short = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok";
+    assert_eq!(outcome(short).await, Outcome::Broken(200));
+}
+
+#[tokio::test]
+async fn what_never_ends_is_bounded() {
+    let garbage = Outcome::Unanswered(UnansweredKind::Garbage);
+    let long = "a".repeat(70_000);
+    assert_eq!(
+        outcome(format!("HTTP/1.1 200 OK\r\nA: {long}")).await,
+        garbage
+    );
+    assert_eq!(
+        outcome(format!("HTTP/1.1 200 OK\r\nA: {long}\r\n\r\n")).await,
+        garbage
+    );
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for rest in [
+        format!("2;{long}"),
+        format!("2;{long}\r\nok\r\n0\r\n\r\n"),
+        format!("0\r\nA: {long}"),
+    ] {
+        assert_eq!(
+            outcome(format!("{chunked}{rest}")).await,
+            Outcome::Broken(200)
+        );
+    }
+}
+
+#[tokio::test]
+async fn only_a_connection_on_which_all_is_said_is_used_again() {
+    let persists = |answer: &'static str, method: Method| async move {
+        let (mut link, mut backend) = link();
+        let (response, ()) = tokio::join!(link.exchange(message(&method), PATIENCE), async {
+            hear(&mut backend).await;
+            backend.write_all(answer.as_bytes()).await.unwrap();
+        });
+        response.unwrap();
+        if !answer.starts_with("HTTP/1.1 101") && answer.contains("ength") {
+            read(&mut link).await.unwrap();
+        }
+        let reusable = link.is_reusable();
+        drop(backend);
+        reusable
+    };
+    for (answer, method, expected) in [
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+            Method::GET,
+            true,
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n",
+            Method::HEAD,
+            true,
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokmore",
+            Method::GET,
+            false,
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+            Method::HEAD,
+            false,
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nConnection: x, Close\r\nContent-Length: 2\r\n\r\nok",
+            Method::GET,
+            false,
+        ),
+        (
+            "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+            Method::GET,
+            false,
+        ),
+        (
+            "HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 2\r\n\r\nok",
+            Method::GET,
+            true,
+        ),
+        ("HTTP/1.1 200 OK\r\n\r\nok", Method::GET, false),
+        (
+            "HTTP/1.1 101 Switching Protocols\r\n\r\n",
+            Method::GET,
+            false,
+        ),
+    ] {
+        assert_eq!(persists(answer, method).await, expected, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_reason_of_the_backends_own_is_kept() {
+    let (mut link, mut backend) = link();
+    let (response, ()) = tokio::join!(link.exchange(message(&Method::GET), PATIENCE), async {
+        hear(&mut backend).await;
+        backend
+            .write_all(b"HTTP/1.1 200 Fine\r\nContent-Length: 0\r\n\r\n")
+            .await
+            .unwrap();
+    });
+    let reason = response
+        .unwrap()
+        .extensions()
+        .get::<hyper::ext::ReasonPhrase>()
+        .cloned();
+    assert_eq!(reason.unwrap().as_bytes(), b"Fine");
+}
+
+#[tokio::test]
+async fn a_large_body_arrives_whole() {
+    let body: Vec<u8> = (0..1_000_000_u32).map(|at| (at % 251) as u8).collect();
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+    let (outcome, _) = ask(&Method::GET, &[head.as_bytes(), &body]).await;
+    let Outcome::Answered(answer) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert!(answer.body == body);
+}
