@@ -100,6 +100,11 @@ impl Exchange {
         }
     }
 
+    /// Whom the client addressed; empty as long as nothing was admitted.
+    pub(super) fn authority(&self) -> &str {
+        self.admission().map_or("", Admission::authority)
+    }
+
     /// Since the request's head was read.
     pub(super) fn elapsed(&self) -> Duration {
         self.started.elapsed()

@@ -17,11 +17,11 @@ use super::body::RequestBody;
 use super::connection::{Client, Purpose};
 use super::cors::Crossing;
 use super::exchange::Exchange;
-use super::headers::{self, Framing, Origin, Scheme};
+use super::headers::{self, Framing, Origin, Scheme, Told};
 use super::location;
 use super::redirect;
 use super::reply::Refusal;
-use super::upgrade::{self, Opened};
+use super::upgrade::{self, Handshake, Opened};
 use super::upstream::{Answered, Failure, Message};
 use super::worker::Held;
 use crate::auth::{Decision, Denial, Denied, Transport};
@@ -150,9 +150,9 @@ enum Plan {
     /// Nothing more.
     Done(Box<Outcome>),
     /// To be sent to the backend.
-    Forward(Message, Origin),
+    Forward(Box<Message>, Scheme),
     /// To be opened as a WebSocket.
-    Open(Box<request::Parts>, Origin),
+    Open(Box<Message>, Box<Handshake>, Scheme),
 }
 
 impl Plan {
@@ -197,35 +197,50 @@ impl Asked {
             Decision::Deny(denied) => return Plan::done(self.deny(denied, exchange)),
         };
         let (mut head, admission) = admitted.into_parts();
-        let (authority, id) = (admission.authority(), exchange.id.to_value());
-        headers::complete_request(&mut head.headers, &origin, authority, id);
         let transport = admission.transport();
         exchange.admitted(admission);
         if let Some(refusal) = self.over_user_rate(exchange) {
             return Plan::done(self.refuse(refusal, exchange));
         }
-        match transport {
+        let (body, framing, handshake) = match transport {
             Transport::Http => {
                 let (body, upload) = RequestBody::new(body, limits.body_gap);
                 exchange.upload = upload;
-                Plan::Forward(Message::new(&head, framing, body), origin)
+                (body, framing, None)
             }
-            Transport::WebSocket => Plan::Open(Box::new(head), origin),
+            Transport::WebSocket => {
+                let handshake = Handshake::begin(&mut head.headers);
+                (
+                    RequestBody::default(),
+                    Framing::None,
+                    Some(Box::new(handshake)),
+                )
+            }
+        };
+        let authority = exchange.authority();
+        let Some(told) = Told::new(&origin, authority, exchange.id.value()) else {
+            let denial = Denial::Malformed("invalid host");
+            return Plan::done(self.refuse(Refusal::Denied(denial, transport), exchange));
+        };
+        let message = Message::new(head, told.lines(), framing, body);
+        match handshake {
+            None => Plan::Forward(message, origin.scheme),
+            Some(handshake) => Plan::Open(message, handshake, origin.scheme),
         }
     }
 
     async fn carry_out(&self, plan: Plan, exchange: &mut Exchange) -> Outcome {
         let outcome = match plan {
             Plan::Done(outcome) => Ok(*outcome),
-            Plan::Forward(message, origin) => {
+            Plan::Forward(message, scheme) => {
                 let_others_arrive().await;
                 let pool = &self.client.worker.pool;
                 let sent = pool.send(message, &self.snapshot.limits).await;
-                self.relay(sent, &origin, exchange)
+                self.relay(sent, scheme, exchange)
             }
             // Rare and large: not to be part of every request's future.
-            Plan::Open(head, origin) => {
-                Box::pin(upgrade::open(self, *head, &origin, exchange)).await
+            Plan::Open(message, handshake, scheme) => {
+                Box::pin(upgrade::open(self, message, &handshake, scheme, exchange)).await
             }
         };
         outcome.unwrap_or_else(|refusal| self.refuse(refusal, exchange))
@@ -235,7 +250,7 @@ impl Asked {
     pub(super) fn relay(
         &self,
         sent: Result<Answered, Failure>,
-        origin: &Origin,
+        scheme: Scheme,
         exchange: &mut Exchange,
     ) -> Result<Outcome, Refusal> {
         let metrics = &self.client.worker.metrics;
@@ -249,11 +264,8 @@ impl Asked {
         let response = &mut answered.response;
         *response.version_mut() = Version::HTTP_11;
         headers::strip_hop_by_hop(response.headers_mut());
-        let authority = exchange
-            .admission()
-            .map_or("", |admission| admission.authority());
-        let backend = &self.snapshot.backend;
-        location::make_public(response.headers_mut(), backend, origin.scheme(), authority);
+        let (backend, authority) = (&self.snapshot.backend, exchange.authority());
+        location::make_public(response.headers_mut(), backend, scheme.as_str(), authority);
         Ok(Outcome::Relayed(answered))
     }
 

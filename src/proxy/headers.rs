@@ -12,7 +12,6 @@ use crate::snapshot::Snapshot;
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Headers for one hop (RFC 9110 §7.6.1) beside `Connection`.
 const HOP_BY_HOP: [HeaderName; 5] = [
@@ -23,8 +22,8 @@ const HOP_BY_HOP: [HeaderName; 5] = [
     header::UPGRADE,
 ];
 
-const HTTP: HeaderValue = HeaderValue::from_static("http");
-const HTTPS: HeaderValue = HeaderValue::from_static("https");
+static HTTP: HeaderValue = HeaderValue::from_static("http");
+static HTTPS: HeaderValue = HeaderValue::from_static("https");
 const UPGRADE: HeaderValue = HeaderValue::from_static("upgrade");
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 
@@ -37,6 +36,16 @@ pub(super) enum Scheme {
     Https,
 }
 
+impl Scheme {
+    /// As a URI has it.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
 /// What a request says of its way here, read before the gate throws such headers away.
 #[derive(Debug)]
 pub(super) struct Origin {
@@ -44,7 +53,8 @@ pub(super) struct Origin {
     pub(super) client: IpAddr,
     /// `X-Forwarded-For` as the backend gets it.
     chain: HeaderValue,
-    scheme: Scheme,
+    /// How the client came to the first trusted proxy.
+    pub(super) scheme: Scheme,
     /// The `Host` line, to be passed on without a copy.
     host: Option<HeaderValue>,
 }
@@ -70,14 +80,6 @@ impl Origin {
             return direct;
         }
         direct.behind_proxies(headers, peer.ip(), snapshot)
-    }
-
-    /// The scheme by which the client came.
-    pub(super) const fn scheme(&self) -> &'static str {
-        match self.scheme {
-            Scheme::Http => "http",
-            Scheme::Https => "https",
-        }
     }
 
     /// Walks the list from the right, as far as every hop is trusted: what stands left of the
@@ -124,29 +126,49 @@ fn parse_hop(text: &str) -> Option<IpAddr> {
         .map(|address: IpAddr| address.to_canonical())
 }
 
-/// Adds what the backend is told besides the identity. The gate has removed the client's own
-/// words on all of it.
-pub(super) fn complete_request(
-    headers: &mut HeaderMap,
-    origin: &Origin,
-    authority: &str,
-    request_id: HeaderValue,
-) {
-    let host = match &origin.host {
-        Some(host) if host.as_bytes() == authority.as_bytes() => Some(host.clone()),
-        _ => HeaderValue::from_str(authority).ok(),
-    };
-    if let Some(host) = host {
-        headers.insert(X_FORWARDED_HOST, host.clone());
-        headers.insert(header::HOST, host);
+/// What the backend is told beside the client's own words and the identity. The gate has removed
+/// what the client said on any of it.
+#[derive(Debug)]
+pub(super) struct Told<'a> {
+    host: HeaderValue,
+    origin: &'a Origin,
+    request_id: &'a HeaderValue,
+}
+
+impl<'a> Told<'a> {
+    /// `authority` is the one that the gate found the request to be addressed to.
+    ///
+    /// `None` when it is no header value, which no authority that passed the gate is.
+    pub(super) fn new(
+        origin: &'a Origin,
+        authority: &str,
+        request_id: &'a HeaderValue,
+    ) -> Option<Self> {
+        let host = match &origin.host {
+            Some(host) if host.as_bytes() == authority.as_bytes() => host.clone(),
+            _ => HeaderValue::from_str(authority).ok()?,
+        };
+        Some(Self {
+            host,
+            origin,
+            request_id,
+        })
     }
-    headers.insert(X_FORWARDED_FOR, origin.chain.clone());
-    let scheme = match origin.scheme {
-        Scheme::Http => HTTP,
-        Scheme::Https => HTTPS,
-    };
-    headers.insert(X_FORWARDED_PROTO, scheme);
-    headers.insert(X_REQUEST_ID, request_id);
+
+    /// As header lines.
+    pub(super) fn lines(&self) -> [(&'static str, &HeaderValue); 5] {
+        let scheme = match self.origin.scheme {
+            Scheme::Http => &HTTP,
+            Scheme::Https => &HTTPS,
+        };
+        [
+            ("host", &self.host),
+            ("x-forwarded-host", &self.host),
+            ("x-forwarded-for", &self.origin.chain),
+            ("x-forwarded-proto", scheme),
+            ("x-request-id", self.request_id),
+        ]
+    }
 }
 
 /// How a request's body is framed upstream (RFC 9112 §6).
@@ -260,17 +282,20 @@ mod tests {
 
     #[test]
     fn the_backend_is_told_host_peer_and_scheme() {
-        let mut headers = HeaderMap::new();
-        let id = HeaderValue::from_static("id");
-        complete_request(&mut headers, &origin(Scheme::Https), "chat.example", id);
-        for (name, value) in [
-            ("host", "chat.example"),
-            ("x-forwarded-host", "chat.example"),
-            ("x-forwarded-for", "192.0.2.7"),
-            ("x-forwarded-proto", "https"),
-            ("x-request-id", "id"),
-        ] {
-            assert_eq!(headers.get(name).unwrap(), value);
+        let (origin, id) = (origin(Scheme::Https), HeaderValue::from_static("id"));
+        for authority in ["chat.example", "other.example:8443"] {
+            let told = Told::new(&origin, authority, &id).unwrap();
+            assert_eq!(
+                told.lines(),
+                [
+                    ("host", &HeaderValue::from_static(authority)),
+                    ("x-forwarded-host", &HeaderValue::from_static(authority)),
+                    ("x-forwarded-for", &HeaderValue::from_static("192.0.2.7")),
+                    ("x-forwarded-proto", &HeaderValue::from_static("https")),
+                    ("x-request-id", &id),
+                ]
+            );
         }
+        assert!(Told::new(&origin, "chat\r\nx: y", &id).is_none());
     }
 }

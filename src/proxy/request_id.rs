@@ -70,6 +70,10 @@ impl RequestId {
         Self(HeaderValue::from_maybe_shared(text).unwrap_or(HeaderValue::from_static("-")))
     }
 
+    pub(super) fn value(&self) -> &HeaderValue {
+        &self.0
+    }
+
     pub(super) fn as_str(&self) -> &str {
         std::str::from_utf8(self.0.as_bytes()).unwrap_or_default()
     }

@@ -3,15 +3,14 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderValue};
-use http::{StatusCode, request};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::body::RequestBody;
 use super::connection::Client;
 use super::exchange::Exchange;
 use super::handler::{Asked, Outcome};
-use super::headers::{self, Framing, Origin};
+use super::headers::{self, Scheme};
 use super::reply::Refusal;
 use super::socket::ClientStream;
 use super::tunnel::{Cause, Side, Tunnel};
@@ -32,8 +31,9 @@ pub(super) struct Opened {
 /// relayed as it is, and nothing opens.
 pub(super) async fn open(
     asked: &Asked,
-    mut head: request::Parts,
-    origin: &Origin,
+    message: Box<Message>,
+    expected: &Handshake,
+    scheme: Scheme,
     exchange: &mut Exchange,
 ) -> Result<Outcome, Refusal> {
     let (worker, snapshot) = (&asked.client.worker, &asked.snapshot);
@@ -50,14 +50,10 @@ pub(super) async fn open(
         }
         None => None,
     };
-    headers::upgrade_to_websocket(&mut head.headers);
-    let expected = Handshake::of(&head.headers);
-    let message = Message::new(&head, Framing::None, RequestBody::default());
-    drop(head);
     let sent = worker.pool.send_alone(message, &snapshot.limits).await;
     let answered = match sent {
         Ok(answered) if answered.response.status() == StatusCode::SWITCHING_PROTOCOLS => answered,
-        other => return asked.relay(other, origin, exchange),
+        other => return asked.relay(other, scheme, exchange),
     };
     let failed = || {
         worker.metrics.upstream_failed(Failure::BadUpgrade.reason());
@@ -81,12 +77,19 @@ pub(super) async fn open(
 }
 
 /// What the backend has to answer.
-struct Handshake {
+#[derive(Debug)]
+pub(super) struct Handshake {
     accept: String,
     offered: Option<HeaderValue>,
 }
 
 impl Handshake {
+    /// Makes a request's headers ask the backend for a WebSocket.
+    pub(super) fn begin(headers: &mut HeaderMap) -> Self {
+        headers::upgrade_to_websocket(headers);
+        Self::of(headers)
+    }
+
     fn of(request: &HeaderMap) -> Self {
         let key = request
             .get(header::SEC_WEBSOCKET_KEY)

@@ -38,13 +38,21 @@ pub(super) struct Garbage;
 impl AnswerHead {
     /// Takes the answer to a request of this method out of what has been read; `None` when it is
     /// not whole yet. Heads of interim answers (RFC 9110 §15.2) are passed over, but not a `101`.
-    pub(super) fn take(inbox: &mut Bytes, method: &Method) -> Result<Option<Self>, Garbage> {
+    ///
+    /// Its headers are put into `spare`, an empty map.
+    pub(super) fn take(
+        inbox: &mut Bytes,
+        method: &Method,
+        spare: &mut HeaderMap,
+    ) -> Result<Option<Self>, Garbage> {
         loop {
-            let Some((response, version)) = take_response(inbox)? else {
+            let Some((response, version)) = take_response(inbox, spare)? else {
                 return Ok(None);
             };
             let status = response.status();
             if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
+                *spare = response.into_parts().0.headers;
+                spare.clear();
                 continue;
             }
             let content = content(&response, version, method)?;
@@ -74,7 +82,10 @@ enum Version {
     Http11,
 }
 
-fn take_response(inbox: &mut Bytes) -> Result<Option<(Response<()>, Version)>, Garbage> {
+fn take_response(
+    inbox: &mut Bytes,
+    spare: &mut HeaderMap,
+) -> Result<Option<(Response<()>, Version)>, Garbage> {
     let bytes = inbox.clone();
     let mut lines = [const { MaybeUninit::uninit() }; MAX_LINES];
     let mut head = httparse::Response::new(&mut []);
@@ -98,14 +109,17 @@ fn take_response(inbox: &mut Bytes) -> Result<Option<(Response<()>, Version)>, G
         let reason = ReasonPhrase::try_from(reason.as_bytes()).map_err(|_| Garbage)?;
         response.extensions_mut().insert(reason);
     }
-    *response.headers_mut() = header_map(&bytes, head.headers)?;
+    *response.headers_mut() = header_map(&bytes, head.headers, std::mem::take(spare))?;
     bytes::Buf::advance(inbox, length);
     Ok(Some((response, version)))
 }
 
 /// The lines as a map whose values share what was read.
-fn header_map(bytes: &Bytes, lines: &[httparse::Header<'_>]) -> Result<HeaderMap, Garbage> {
-    let mut headers = HeaderMap::with_capacity(lines.len());
+fn header_map(
+    bytes: &Bytes,
+    lines: &[httparse::Header<'_>],
+    mut headers: HeaderMap,
+) -> Result<HeaderMap, Garbage> {
     for line in lines {
         let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(|_| Garbage)?;
         let value = HeaderValue::from_maybe_shared(bytes.slice_ref(line.value));

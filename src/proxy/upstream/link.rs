@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use http::Response;
+use http::{HeaderMap, Method, Response};
 use http_body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncReadExt as _, ReadBuf};
 
@@ -32,7 +32,7 @@ pub(super) struct Link {
     stream: BackendStream,
     scratch: Scratch,
     /// The request that is out, or was last.
-    message: Option<Message>,
+    message: Option<Box<Message>>,
     sending: Sending,
     /// What has been read and not been taken yet.
     inbox: Bytes,
@@ -43,6 +43,8 @@ pub(super) struct Link {
     first_byte: Lapse,
     /// When it went idle last; `None` before its first request is answered.
     idle_since: Option<Instant>,
+    /// An empty map, for the headers of the answer.
+    spare: HeaderMap,
 }
 
 /// What becomes of the request.
@@ -61,7 +63,7 @@ enum Sending {
 pub(super) struct Unanswered {
     pub(super) kind: UnansweredKind,
     /// The request.
-    pub(super) message: Option<Message>,
+    pub(super) message: Option<Box<Message>>,
     /// Whether the backend had begun an answer.
     pub(super) heard: bool,
 }
@@ -93,6 +95,7 @@ impl Link {
             after: After::Persist,
             first_byte: Lapse::default(),
             idle_since: None,
+            spare: HeaderMap::new(),
         })
     }
 
@@ -100,10 +103,11 @@ impl Link {
     /// part of the request went out.
     pub(super) async fn exchange(
         &mut self,
-        message: Message,
+        message: Box<Message>,
         patience: Duration,
     ) -> Result<Response<()>, Unanswered> {
-        self.message = Some(message);
+        let message = self.message.insert(message);
+        self.spare = message.take_spare();
         self.sending = Sending::Ongoing;
         self.heard = false;
         let begun = Instant::now();
@@ -112,7 +116,7 @@ impl Link {
             if answered.is_ready() {
                 return answered;
             }
-            let progress = self.message.as_ref().and_then(Message::progress);
+            let progress = self.message.as_ref().and_then(|message| message.progress());
             let deadline = progress.unwrap_or(begun) + patience;
             let silent = self.first_byte.poll(cx, deadline);
             silent.map(|()| Err(UnansweredKind::Silent))
@@ -190,7 +194,10 @@ impl Link {
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<()>, UnansweredKind>> {
         // A connection that lay idle may have been closed meanwhile, or been spoken on out of turn.
         // That is found out before anything goes out, so that any request can take another one.
-        let is_untouched = self.message.as_ref().is_some_and(Message::is_untouched);
+        let is_untouched = self
+            .message
+            .as_ref()
+            .is_some_and(|message| message.is_untouched());
         if is_untouched && self.poll_fill(cx).is_ready() {
             return Poll::Ready(Err(UnansweredKind::Closed));
         }
@@ -200,9 +207,10 @@ impl Link {
         }
         loop {
             if !self.inbox.is_empty() {
-                let method = self.message.as_ref().map(Message::method);
-                let method = method.unwrap_or(&http::Method::GET);
-                if let Some(head) = AnswerHead::take(&mut self.inbox, method)? {
+                let method = self.message.as_ref().map(|message| message.method());
+                let method = method.unwrap_or(&Method::GET);
+                let head = AnswerHead::take(&mut self.inbox, method, &mut self.spare)?;
+                if let Some(head) = head {
                     self.content = head.content;
                     self.after = head.after;
                     return Poll::Ready(Ok(head.response));

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::Bytes;
+use http::header::{HeaderMap, HeaderValue};
 use http::{Method, request};
 use http_body::Body as _;
 use tokio::io::AsyncWrite;
@@ -34,6 +35,8 @@ pub(in crate::proxy) struct Message {
     progress: Progress,
     remaining: Remaining,
     body: RequestBody,
+    /// An empty map, for the headers of the answer.
+    spare: HeaderMap,
 }
 
 /// How far a message has come.
@@ -69,13 +72,15 @@ pub(super) enum Unsent {
 }
 
 impl Message {
-    /// The request that goes out for this head and body, framed in one way (RFC 9112 §6). The head
-    /// says nothing of that: the gate took out what the client said.
-    pub(in crate::proxy) fn new(
-        head: &request::Parts,
+    /// The request that goes out for this head with these lines of ours, and this body, framed in
+    /// one way (RFC 9112 §6). The head says nothing of all that: the gate took out what the client
+    /// said.
+    pub(in crate::proxy) fn new<'l>(
+        mut head: request::Parts,
+        lines: impl IntoIterator<Item = (&'l str, &'l HeaderValue)>,
         framing: Framing,
         body: RequestBody,
-    ) -> Self {
+    ) -> Box<Self> {
         let mut text = Vec::with_capacity(HEAD_SIZE);
         let target = head
             .uri
@@ -83,6 +88,9 @@ impl Message {
             .map_or("/", |target| target.as_str());
         for part in [head.method.as_str(), " ", target, " HTTP/1.1\r\n"] {
             text.extend_from_slice(part.as_bytes());
+        }
+        for (name, value) in lines {
+            push_line(&mut text, name, value.as_bytes());
         }
         for (name, value) in &head.headers {
             push_line(&mut text, name.as_str(), value.as_bytes());
@@ -101,8 +109,9 @@ impl Message {
             }
         };
         text.extend_from_slice(b"\r\n");
-        Self {
-            method: head.method.clone(),
+        head.headers.clear();
+        Box::new(Self {
+            method: head.method,
             text,
             data: Bytes::new(),
             tail: b"",
@@ -110,12 +119,19 @@ impl Message {
             progress: Progress::Fresh,
             remaining,
             body,
-        }
+            spare: head.headers,
+        })
     }
 
     /// What is asked for.
     pub(super) fn method(&self) -> &Method {
         &self.method
+    }
+
+    /// A map for the headers of the answer: a request leaves its own behind, so that none has to be
+    /// allocated.
+    pub(super) fn take_spare(&mut self) -> HeaderMap {
+        std::mem::take(&mut self.spare)
     }
 
     /// Whether the backend knows nothing of it.
@@ -130,13 +146,11 @@ impl Message {
 
     /// The message to be sent once more, from its start, although the backend may have acted on it:
     /// if its method is safe and it has no body (RFC 9110 §9.2.2).
-    pub(super) fn repeated(self) -> Option<Self> {
+    pub(super) fn repeated(mut self: Box<Self>) -> Option<Box<Self>> {
         let safe = [Method::GET, Method::HEAD, Method::OPTIONS].contains(&self.method);
-        (safe && self.body.is_empty()).then(|| Self {
-            written: 0,
-            progress: Progress::Fresh,
-            ..self
-        })
+        self.written = 0;
+        self.progress = Progress::Fresh;
+        (safe && self.body.is_empty()).then_some(self)
     }
 
     /// When the body last moved.

@@ -134,7 +134,7 @@ impl Pool {
     /// and has no body.
     pub(super) async fn send(
         &self,
-        mut message: Message,
+        mut message: Box<Message>,
         limits: &Limits,
     ) -> Result<Answered, Failure> {
         loop {
@@ -167,7 +167,7 @@ impl Pool {
     /// Sends a request over a connection of its own, which never had another.
     pub(super) async fn send_alone(
         &self,
-        message: Message,
+        message: Box<Message>,
         limits: &Limits,
     ) -> Result<Answered, Failure> {
         let mut lease = self.connect(limits).await?;

@@ -46,7 +46,10 @@ fn a_head_goes_out_whole_however_little_is_taken() {
             message.poll_send(&mut cx, &mut stream),
             Poll::Ready(Ok(()))
         ));
-        assert_eq!(stream.taken, b"GET /a?b HTTP/1.1\r\nhost: h\r\n\r\n");
+        assert_eq!(
+            stream.taken,
+            b"GET /a?b HTTP/1.1\r\nhost: h\r\nuser_id: u\r\n\r\n"
+        );
         assert!(message.is_sent() && !message.is_untouched());
     }
 }
@@ -110,7 +113,7 @@ async fn an_answer_counts_although_the_request_cannot_go_out() {
         .body(())
         .unwrap()
         .into_parts();
-    let message = Message::new(&head, Framing::None, RequestBody::default());
+    let message = Message::new(head, [], Framing::None, RequestBody::default());
     let (answered, ()) = tokio::join!(link.exchange(message, PATIENCE), async {
         backend.readable().await.unwrap();
         backend

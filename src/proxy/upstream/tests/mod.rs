@@ -7,7 +7,7 @@ mod messages;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request};
+use http::{HeaderMap, HeaderValue, Method, Request};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
@@ -47,13 +47,19 @@ fn link() -> (Box<Link>, UnixStream) {
     )
 }
 
-fn message(method: &Method) -> Message {
+fn message(method: &Method) -> Box<Message> {
     let request = Request::builder()
         .method(method)
         .uri("/a?b")
-        .header("host", "h");
+        .header("user_id", "u");
     let (head, ()) = request.body(()).unwrap().into_parts();
-    Message::new(&head, Framing::None, RequestBody::default())
+    let host = HeaderValue::from_static("h");
+    Message::new(
+        head,
+        [("host", &host)],
+        Framing::None,
+        RequestBody::default(),
+    )
 }
 
 /// Asks over a link whose backend says these parts, one at a time, and closes.
