@@ -77,38 +77,29 @@ impl Hosts {
     }
 }
 
-/// The one authority of a request.
-pub(super) struct Authority<'r> {
-    /// `host[:port]` as the client wrote it.
-    pub(super) text: &'r str,
-    /// The host alone, without brackets.
-    pub(super) host: &'r str,
-}
-
-impl<'r> Authority<'r> {
-    /// Reads it from the target and the `Host` line.
-    ///
-    /// # Errors
-    /// `Malformed` when it is missing, repeated, not of that form, or said twice with a difference
-    /// (absolute form or `:authority` against `Host`, RFC 9112 §3.2, RFC 9113 §8.3.1).
-    pub(super) fn of(head: &'r Parts) -> Result<Self, Denial> {
-        let mut lines = head.headers.get_all(header::HOST).iter();
-        let line = match (lines.next().map(http::HeaderValue::to_str), lines.next()) {
-            (_, Some(_)) => return Err(Denial::Malformed("repeated host")),
-            (Some(Err(_)), None) => return Err(Denial::Malformed("invalid host")),
-            (Some(Ok(line)), None) => Some(line),
-            (None, None) => None,
-        };
-        let text = match (head.uri.authority(), line) {
-            (Some(target), Some(line)) if target.as_str().eq_ignore_ascii_case(line) => line,
-            (Some(_), Some(_)) => return Err(Denial::Malformed("host differs from the target")),
-            (Some(target), None) if head.version == http::Version::HTTP_2 => target.as_str(),
-            (None, Some(line)) => line,
-            (_, None) => return Err(Denial::Malformed("no host")),
-        };
-        let (host, _) = split(text).ok_or(Denial::Malformed("invalid host"))?;
-        Ok(Self { text, host })
-    }
+/// The host that a request is addressed to, without port or brackets: that of its one authority,
+/// the `Host` line if there is one.
+///
+/// # Errors
+/// `Malformed` when it is missing, repeated, not of that form, or said twice with a difference
+/// (absolute form or `:authority` against `Host`, RFC 9112 §3.2, RFC 9113 §8.3.1).
+pub(super) fn host(head: &Parts) -> Result<&str, Denial> {
+    let mut lines = head.headers.get_all(header::HOST).iter();
+    let line = match (lines.next().map(http::HeaderValue::to_str), lines.next()) {
+        (_, Some(_)) => return Err(Denial::Malformed("repeated host")),
+        (Some(Err(_)), None) => return Err(Denial::Malformed("invalid host")),
+        (Some(Ok(line)), None) => Some(line),
+        (None, None) => None,
+    };
+    let text = match (head.uri.authority(), line) {
+        (Some(target), Some(line)) if target.as_str().eq_ignore_ascii_case(line) => line,
+        (Some(_), Some(_)) => return Err(Denial::Malformed("host differs from the target")),
+        (Some(target), None) if head.version == http::Version::HTTP_2 => target.as_str(),
+        (None, Some(line)) => line,
+        (_, None) => return Err(Denial::Malformed("no host")),
+    };
+    let (host, _) = split(text).ok_or(Denial::Malformed("invalid host"))?;
+    Ok(host)
 }
 
 /// Splits `host[:port]` (RFC 3986 §3.2, without userinfo); the host comes without brackets.
@@ -150,16 +141,14 @@ mod tests {
             request = request.header("host", *host);
         }
         let (head, ()) = request.body(()).unwrap().into_parts();
-        Authority::of(&head).map(|authority| authority.text.to_owned())
+        host(&head).map(str::to_owned)
     }
 
     #[test]
     fn a_request_has_exactly_one_well_formed_host() {
-        assert_eq!(
-            of_hosts("/", &["chat.example:8443"]).unwrap(),
-            "chat.example:8443"
-        );
-        assert_eq!(of_hosts("/", &["[::1]:8443"]).unwrap(), "[::1]:8443");
+        let host = of_hosts("/", &["chat.example:8443"]);
+        assert_eq!(host.unwrap(), "chat.example");
+        assert_eq!(of_hosts("/", &["[::1]:8443"]).unwrap(), "::1");
         assert_eq!(
             of_hosts("http://A.example/", &["a.example"]).unwrap(),
             "a.example"

@@ -50,10 +50,10 @@ pub(super) fn transport(head: &Parts) -> Result<Transport, Denial> {
 }
 
 fn asks_for_websocket(head: &Parts) -> Result<bool, Denial> {
-    let mut upgrades = head.headers.get_all(header::UPGRADE).iter().peekable();
-    if head.version != Version::HTTP_11 || upgrades.peek().is_none() {
+    if head.version != Version::HTTP_11 || !head.headers.contains_key(header::UPGRADE) {
         return Ok(false);
     }
+    let upgrades = head.headers.get_all(header::UPGRADE).iter();
     let named = |text: &str| text.trim().eq_ignore_ascii_case("websocket");
     let offers: Vec<&str> = upgrades
         .flat_map(|line| line.to_str().unwrap_or_default().split(','))

@@ -22,8 +22,7 @@ mod verify;
 
 use std::sync::Arc;
 
-use authority::Authority;
-use http::{Method, request::Parts};
+use http::{HeaderValue, Method, Uri, header, request::Parts};
 
 pub use authority::{HostPattern, Hosts};
 pub use cookies::is_of_a_token;
@@ -90,9 +89,11 @@ pub struct Admission {
     transport: Transport,
     rule: Arc<str>,
     identity: Option<Identity>,
-    authority: Box<str>,
     method: Method,
-    path: Arc<str>,
+    /// As the client sent it.
+    target: Uri,
+    /// The `Host` line, if there was one.
+    host: Option<HeaderValue>,
 }
 
 impl Gate {
@@ -113,34 +114,31 @@ impl Gate {
         now: Timestamp,
         denied: &mut Denied,
     ) -> Result<Admission, Denial> {
-        let (permit, transport, authority, path) = self.permit(head, memo, now, denied)?;
+        let (permit, transport) = self.permit(head, memo, now, denied)?;
         let (rule, identity) = permit.into_parts();
-        let user = identity.as_ref().map(Identity::user);
-        self.rewrite.apply(user, transport, head)?;
-        Ok(Admission {
+        let admission = Admission {
             transport,
             rule,
             identity,
-            authority,
             method: head.method.clone(),
-            path,
-        })
+            target: head.uri.clone(),
+            host: head.headers.get(header::HOST).cloned(),
+        };
+        let user = admission.identity().map(Identity::user);
+        self.rewrite.apply(user, transport, head)?;
+        Ok(admission)
     }
 
-    /// Everything but the rewriting: the permit, how the request talks, to whom, and of what.
+    /// Everything but the rewriting: the permit, and how the request talks.
     fn permit(
         &self,
         head: &Parts,
         memo: &mut Memo,
         now: Timestamp,
         denied: &mut Denied,
-    ) -> Result<(Permit, Transport, Box<str>, Arc<str>), Denial> {
+    ) -> Result<(Permit, Transport), Denial> {
         check_method(&head.method)?;
-        let Authority {
-            text: authority,
-            host,
-        } = Authority::of(head)?;
-        if !self.hosts.allow(host) {
+        if !self.hosts.allow(authority::host(head)?) {
             return Err(Denial::WrongHost);
         }
         check_framing(head)?;
@@ -166,7 +164,7 @@ impl Gate {
             return Err(identity.map_or(Denial::NoCredential, |_| Denial::Forbidden));
         };
         let permit = rule.authorize(identity, &path, || Identity::visitor(UserId::visitor()))?;
-        Ok((permit, transport, authority.into(), path.raw().into()))
+        Ok((permit, transport))
     }
 
     /// Judges again what a tunnel or a long response was admitted for: until when it may live on
@@ -248,7 +246,25 @@ impl Admission {
     /// The authority the client addressed, as it wrote it.
     #[must_use]
     pub fn authority(&self) -> &str {
-        &self.authority
+        let line = self.host.as_ref().and_then(|line| line.to_str().ok());
+        line.or(self.target.authority().map(http::uri::Authority::as_str))
+            .unwrap_or_default()
+    }
+
+    /// The same as a header's value.
+    #[must_use]
+    pub fn host(&self) -> HeaderValue {
+        // An authority has no character that a header's value may not have.
+        let line = self.host.clone();
+        line.or_else(|| HeaderValue::from_str(self.authority()).ok())
+            .unwrap_or(HeaderValue::from_static(""))
+    }
+
+    /// Forgets what is needed for an answer only: it would keep the memory that the request's head
+    /// was read into.
+    pub fn forget_address(&mut self) {
+        self.target = Uri::default();
+        self.host = None;
     }
 
     /// When the credential ends, if it does.
@@ -262,7 +278,7 @@ impl Admission {
     pub fn proof(&self) -> Proof {
         Proof::new(
             self.method.clone(),
-            Arc::clone(&self.path),
+            self.target.path().into(),
             self.transport,
             self.identity.clone(),
         )
@@ -279,13 +295,18 @@ fn check_method(method: &Method) -> Result<(), Denial> {
 
 /// What frames the message must be said in one way (RFC 9112 §6).
 fn check_framing(head: &Parts) -> Result<(), Denial> {
-    let mut codings = head.headers.get_all(http::header::TRANSFER_ENCODING).iter();
+    // A look at all names costs less than a search for each of these, which are rare.
+    let is_rare = |name| [header::TRANSFER_ENCODING, header::EXPECT].contains(name);
+    if !head.headers.keys().any(is_rare) {
+        return Ok(());
+    }
+    let mut codings = head.headers.get_all(header::TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {
         (None, _) => {}
         (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => {}
         _ => return Err(Denial::Malformed("transfer coding other than chunked")),
     }
-    let mut expectations = head.headers.get_all(http::header::EXPECT).iter();
+    let mut expectations = head.headers.get_all(header::EXPECT).iter();
     if expectations.any(|expected| !expected.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
         return Err(Denial::ExpectationFailed);
     }

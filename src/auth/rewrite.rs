@@ -124,8 +124,11 @@ impl Rewrite {
         }
         if let (Placement::Headers(names), Some(user)) = (self.placement(transport), user) {
             let value = HeaderValue::from_str(user.as_str()).map_err(|_| Denial::Forbidden)?;
-            for name in names {
-                head.headers.insert(name.clone(), value.clone());
+            if let Some((last, others)) = names.split_last() {
+                for name in others {
+                    head.headers.insert(name.clone(), value.clone());
+                }
+                head.headers.insert(last.clone(), value);
             }
         }
         if let UpstreamCredential::Header(name, value) = self.credential(transport) {

@@ -118,6 +118,9 @@ impl Exchange {
         // batch's: either would keep all of it for as long as the socket is open.
         self.id = self.id.detached();
         self.target = Uri::try_from(self.target.path()).unwrap_or_default();
+        if let Party::Admitted(admission) = &mut self.party {
+            admission.forget_address();
+        }
     }
 
     /// Registers what was admitted, so that it ends with its credential.

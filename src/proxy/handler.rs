@@ -197,7 +197,7 @@ impl Asked {
             Decision::Deny(denied) => return Plan::done(self.deny(denied, exchange)),
         };
         let (mut head, admission) = admitted.into_parts();
-        let transport = admission.transport();
+        let (transport, host) = (admission.transport(), admission.host());
         exchange.admitted(admission);
         if let Some(refusal) = self.over_user_rate(exchange) {
             return Plan::done(self.refuse(refusal, exchange));
@@ -217,11 +217,7 @@ impl Asked {
                 )
             }
         };
-        let authority = exchange.authority();
-        let Some(told) = Told::new(&origin, authority, exchange.id.value()) else {
-            let denial = Denial::Malformed("invalid host");
-            return Plan::done(self.refuse(Refusal::Denied(denial, transport), exchange));
-        };
+        let told = Told::new(&origin, host, exchange.id.value());
         let message = Message::new(head, told.lines(), framing, body);
         match handshake {
             None => Plan::Forward(message, origin.scheme),

@@ -55,8 +55,6 @@ pub(super) struct Origin {
     chain: HeaderValue,
     /// How the client came to the first trusted proxy.
     pub(super) scheme: Scheme,
-    /// The `Host` line, to be passed on without a copy.
-    host: Option<HeaderValue>,
 }
 
 impl Origin {
@@ -69,12 +67,10 @@ impl Origin {
         scheme: Scheme,
         snapshot: &Snapshot,
     ) -> Self {
-        let host = headers.get(header::HOST).cloned();
         let direct = Self {
             client: peer.ip(),
             chain: peer_value.clone(),
             scheme,
-            host,
         };
         if snapshot.trusted_proxies.is_empty() || !snapshot.trusts(peer.ip()) {
             return direct;
@@ -136,23 +132,13 @@ pub(super) struct Told<'a> {
 }
 
 impl<'a> Told<'a> {
-    /// `authority` is the one that the gate found the request to be addressed to.
-    ///
-    /// `None` when it is no header value, which no authority that passed the gate is.
-    pub(super) fn new(
-        origin: &'a Origin,
-        authority: &str,
-        request_id: &'a HeaderValue,
-    ) -> Option<Self> {
-        let host = match &origin.host {
-            Some(host) if host.as_bytes() == authority.as_bytes() => host.clone(),
-            _ => HeaderValue::from_str(authority).ok()?,
-        };
-        Some(Self {
+    /// `host` is whom the request is addressed to, as the gate found.
+    pub(super) fn new(origin: &'a Origin, host: HeaderValue, request_id: &'a HeaderValue) -> Self {
+        Self {
             host,
             origin,
             request_id,
-        })
+        }
     }
 
     /// As header lines.
@@ -249,7 +235,6 @@ mod tests {
             client: IpAddr::from([192, 0, 2, 7]),
             chain: HeaderValue::from_static("192.0.2.7"),
             scheme,
-            host: Some(HeaderValue::from_static("chat.example")),
         }
     }
 
@@ -283,19 +268,16 @@ mod tests {
     #[test]
     fn the_backend_is_told_host_peer_and_scheme() {
         let (origin, id) = (origin(Scheme::Https), HeaderValue::from_static("id"));
-        for authority in ["chat.example", "other.example:8443"] {
-            let told = Told::new(&origin, authority, &id).unwrap();
-            assert_eq!(
-                told.lines(),
-                [
-                    ("host", &HeaderValue::from_static(authority)),
-                    ("x-forwarded-host", &HeaderValue::from_static(authority)),
-                    ("x-forwarded-for", &HeaderValue::from_static("192.0.2.7")),
-                    ("x-forwarded-proto", &HeaderValue::from_static("https")),
-                    ("x-request-id", &id),
-                ]
-            );
-        }
-        assert!(Told::new(&origin, "chat\r\nx: y", &id).is_none());
+        let host = HeaderValue::from_static("chat.example");
+        assert_eq!(
+            Told::new(&origin, host.clone(), &id).lines(),
+            [
+                ("host", &host),
+                ("x-forwarded-host", &host),
+                ("x-forwarded-for", &HeaderValue::from_static("192.0.2.7")),
+                ("x-forwarded-proto", &HeaderValue::from_static("https")),
+                ("x-request-id", &id),
+            ]
+        );
     }
 }
