@@ -160,16 +160,18 @@ impl Link {
         self.content.size_hint()
     }
 
-    /// Whether it can take another request: both messages have ended, and the backend has closed
-    /// nothing and said nothing more.
-    pub(super) fn is_reusable(&mut self) -> bool {
+    /// Whether it may take another request: both messages have ended, and nothing more was said.
+    pub(super) fn is_free(&self) -> bool {
         self.sending == Sending::Done
             && self.is_answered()
             && self.after == After::Persist
             && self.inbox.is_empty()
-            && self
-                .poll_fill(&mut Context::from_waker(Waker::noop()))
-                .is_pending()
+    }
+
+    /// Whether the backend has closed nothing and said nothing since the link is idle.
+    pub(super) fn is_open(&mut self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        self.poll_fill(&mut cx).is_pending()
     }
 
     /// Remembers since when it is idle, and nothing of what it carried.

@@ -179,7 +179,7 @@ impl Pool {
 
     /// Takes a connection back, if both messages on it have ended cleanly.
     pub(super) fn give_back(&self, mut lease: Lease) {
-        if lease.epoch == self.epoch.get() && lease.link.is_reusable() {
+        if lease.epoch == self.epoch.get() && lease.link.is_free() {
             lease.link.rest();
             let mut idle = self.idle.borrow_mut();
             if idle.len() < MAX_IDLE {
@@ -194,7 +194,7 @@ impl Pool {
         let now = Instant::now();
         self.idle
             .borrow_mut()
-            .retain_mut(|link| link.idle_for(now) < IDLE_TIMEOUT && link.is_reusable());
+            .retain_mut(|link| link.idle_for(now) < IDLE_TIMEOUT && link.is_open());
     }
 
     /// Follows a new snapshot: connections to another backend are let go.

@@ -142,7 +142,8 @@ async fn only_a_connection_on_which_all_is_said_is_used_again() {
         if !answer.starts_with("HTTP/1.1 101") && answer.contains("ength") {
             read(&mut link).await.unwrap();
         }
-        let reusable = link.is_reusable();
+        settle().await;
+        let reusable = link.is_free() && link.is_open();
         drop(backend);
         reusable
     };

@@ -123,5 +123,5 @@ async fn an_answer_counts_although_the_request_cannot_go_out() {
         drop(backend);
     });
     assert_eq!(answered.unwrap().status(), 431);
-    assert!(!link.is_reusable());
+    assert!(!link.is_free());
 }
