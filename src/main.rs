@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// What a request allocates is small and short-lived; see `docs/architecture.md`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     doorward::cli::run()
 }
