@@ -11,9 +11,10 @@ pub struct Protected {
     names: Vec<Vec<Box<[u8]>>>,
 }
 
-/// Credential, framing, hop-by-hop (RFC 9110 §7.6.1) and forwarding headers, and those that some
-/// servers take for the real target; whatever the profile adds comes on top.
-const ALWAYS: [&str; 26] = [
+/// Credential, framing, hop-by-hop (RFC 9110 §7.6.1) and forwarding headers, those that some
+/// servers take for the real target or method, and those by which other proxies name the caller;
+/// whatever the profile adds comes on top.
+const ALWAYS: [&str; 41] = [
     "authorization",
     "access-token",
     "x-api-key",
@@ -38,8 +39,23 @@ const ALWAYS: [&str; 26] = [
     "x-original-url",
     "x-rewrite-url",
     "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
     "x-request-id",
     "user-id",
+    "remote-user",
+    "remote-name",
+    "remote-email",
+    "remote-groups",
+    "x-remote-user",
+    "x-auth-request-user",
+    "x-auth-request-email",
+    "x-auth-request-groups",
+    "x-auth-request-preferred-username",
+    "x-auth-request-access-token",
+    "x-webauth-user",
+    "x-authenticated-user",
+    "x-authenticated-userid",
 ];
 
 /// However a name goes on that begins so, it tells of the way a request came.

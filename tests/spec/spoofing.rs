@@ -212,6 +212,25 @@ async fn the_cats_own_login_cookie_goes_no_further() {
 }
 
 #[tokio::test]
+async fn what_other_proxies_say_of_the_caller_is_dropped_from_a_client() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    let names = [
+        "Remote-User", "REMOTE_USER", "X-Remote-User", "X-Auth-Request-User",
+        "X-Auth-Request-Email", "X-WEBAUTH-USER", "X-Authenticated-Userid",
+        "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override",
+    ];
+    let request = sidecar.get("/").key("alice").header("X-User-Agent-Hint", "kept");
+    let request = names.iter().fold(request, |request, name| request.header(name, "mallory"));
+    assert_eq!(request.status().await, 200);
+    let seen = backend.only();
+    for name in names {
+        assert!(seen.folded(name).is_empty(), "{name}");
+    }
+    assert_eq!(seen.head.field("x-user-agent-hint"), Some("kept"));
+}
+
+#[tokio::test]
 async fn framing_headers_in_disguise_are_dropped() {
     let backend = Backend::start().await;
     let sidecar = sidecar(&backend).await;
