@@ -1,7 +1,7 @@
 //! The gate: decides about a request head, purely. No `await`, no I/O, no clock, no lock.
 //!
 //! Order: match the rule, verify, authorize, rewrite. Each step hands on a proof that only it can
-//! make ([`Identity`], [`Permit`], [`Admitted`]), so that no path to the backend skips one.
+//! make ([`Identity`], [`Permit`], [`AdmittedHead`]), so that no path to the backend skips one.
 
 mod authority;
 mod cookies;
@@ -76,12 +76,18 @@ pub enum Decision {
     Deny(Denied),
 }
 
-/// A request head that may be sent to the backend; only [`Gate::admit`] makes one.
+/// A request that may be sent to the backend.
 #[derive(Debug)]
 pub struct Admitted {
-    head: Parts,
+    head: AdmittedHead,
     admission: Admission,
 }
+
+/// A request head in the form for the backend: origin-form target; no `Host`, connection, framing
+/// or forwarding headers, of which the proxy adds its own. Only [`Gate::admit`] makes one, and
+/// nothing else can be sent.
+#[derive(Debug)]
+pub struct AdmittedHead(Parts);
 
 /// What is remembered of an admitted request beside its head.
 #[derive(Debug, Clone)]
@@ -102,7 +108,10 @@ impl Gate {
     pub fn admit(&self, mut head: Parts, memo: &mut Memo, now: Timestamp) -> Decision {
         let mut denied = Denied::default();
         match self.decide(&mut head, memo, now, &mut denied) {
-            Ok(admission) => Decision::Admit(Admitted { head, admission }),
+            Ok(admission) => Decision::Admit(Admitted {
+                head: AdmittedHead(head),
+                admission,
+            }),
             Err(denial) => Decision::Deny(denied.because(denial)),
         }
     }
@@ -204,10 +213,9 @@ impl Gate {
 }
 
 impl Admitted {
-    /// The head in the form for the backend (origin-form target; no `Host`, connection, framing or
-    /// forwarding headers: the proxy adds its own) and what is remembered of the admission.
+    /// The head for the backend, and what is remembered of the admission.
     #[must_use]
-    pub fn into_parts(self) -> (Parts, Admission) {
+    pub fn into_parts(self) -> (AdmittedHead, Admission) {
         (self.head, self.admission)
     }
 
@@ -220,7 +228,27 @@ impl Admitted {
     /// The head in the form for the backend.
     #[must_use]
     pub fn head(&self) -> &Parts {
-        &self.head
+        &self.head.0
+    }
+}
+
+impl AdmittedHead {
+    /// To be read.
+    #[must_use]
+    pub fn as_parts(&self) -> &Parts {
+        &self.0
+    }
+
+    /// To be sent.
+    #[must_use]
+    pub fn into_parts(self) -> Parts {
+        self.0
+    }
+
+    /// What nothing admitted.
+    #[cfg(test)]
+    pub(crate) fn unchecked(head: Parts) -> Self {
+        Self(head)
     }
 }
 

@@ -198,10 +198,11 @@ fn carry(credential: &Secret, carrier: &Carrier, head: &mut Parts) -> anyhow::Re
 impl Explanation {
     fn admitted(&mut self, admitted: Admitted, snapshot: &Snapshot) {
         let (head, admission) = admitted.into_parts();
+        let head = head.as_parts();
         self.allowed = true;
         self.rule = Some(admission.rule().to_owned());
         self.identified(admission.identity());
-        self.upstream = upstream(&head, &admission, snapshot);
+        self.upstream = upstream(head, &admission, snapshot);
     }
 
     fn denied(&mut self, denied: &Denied) {

@@ -196,32 +196,26 @@ impl Asked {
             Decision::Admit(admitted) => admitted,
             Decision::Deny(denied) => return Plan::done(self.deny(denied, exchange)),
         };
-        let (mut head, admission) = admitted.into_parts();
+        let (head, admission) = admitted.into_parts();
         let (transport, host) = (admission.transport(), admission.host());
         exchange.admitted(admission);
         if let Some(refusal) = self.over_user_rate(exchange) {
             return Plan::done(self.refuse(refusal, exchange));
         }
-        let (body, framing, handshake) = match transport {
+        let told = Told::new(&origin, host, exchange.id.value());
+        match transport {
             Transport::Http => {
                 let (body, upload) = RequestBody::new(body, limits.body_gap);
+                let message = Message::new(head, told.lines(), framing, body);
                 exchange.upload = upload;
-                (body, framing, None)
+                Plan::Forward(message, origin.scheme)
             }
             Transport::WebSocket => {
-                let handshake = Handshake::begin(&mut head.headers);
-                (
-                    RequestBody::default(),
-                    Framing::None,
-                    Some(Box::new(handshake)),
-                )
+                let handshake = Box::new(Handshake::of(&head.as_parts().headers));
+                let lines = told.lines().into_iter().chain(headers::upgrade_lines());
+                let message = Message::new(head, lines, Framing::None, RequestBody::default());
+                Plan::Open(message, handshake, origin.scheme)
             }
-        };
-        let told = Told::new(&origin, host, exchange.id.value());
-        let message = Message::new(head, told.lines(), framing, body);
-        match handshake {
-            None => Plan::Forward(message, origin.scheme),
-            Some(handshake) => Plan::Open(message, handshake, origin.scheme),
         }
     }
 

@@ -24,8 +24,8 @@ const HOP_BY_HOP: [HeaderName; 5] = [
 
 static HTTP: HeaderValue = HeaderValue::from_static("http");
 static HTTPS: HeaderValue = HeaderValue::from_static("https");
-const UPGRADE: HeaderValue = HeaderValue::from_static("upgrade");
-const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
+static UPGRADE: HeaderValue = HeaderValue::from_static("upgrade");
+static WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 
 /// How a client's bytes came to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,10 +184,9 @@ impl Framing {
     }
 }
 
-/// Asks the backend, or tells the client, to change to WebSocket (RFC 6455 §4).
-pub(super) fn upgrade_to_websocket(headers: &mut HeaderMap) {
-    headers.insert(header::CONNECTION, UPGRADE);
-    headers.insert(header::UPGRADE, WEBSOCKET);
+/// Ask the backend, or tell the client, to change to WebSocket (RFC 6455 §4).
+pub(super) fn upgrade_lines() -> [(&'static str, &'static HeaderValue); 2] {
+    [("connection", &UPGRADE), ("upgrade", &WEBSOCKET)]
 }
 
 /// Removes what concerns only the hop to the backend (RFC 9110 §7.6.1), `Trailer` apart: trailers

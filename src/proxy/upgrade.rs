@@ -84,13 +84,8 @@ pub(super) struct Handshake {
 }
 
 impl Handshake {
-    /// Makes a request's headers ask the backend for a WebSocket.
-    pub(super) fn begin(headers: &mut HeaderMap) -> Self {
-        headers::upgrade_to_websocket(headers);
-        Self::of(headers)
-    }
-
-    fn of(request: &HeaderMap) -> Self {
+    /// That of the request with these headers.
+    pub(super) fn of(request: &HeaderMap) -> Self {
         let key = request
             .get(header::SEC_WEBSOCKET_KEY)
             .map_or(&b""[..], HeaderValue::as_bytes);
@@ -119,7 +114,9 @@ impl Handshake {
     /// ours, which carries the credential, never was.
     fn clean(&self, answer: &mut HeaderMap) {
         headers::strip_hop_by_hop(answer);
-        headers::upgrade_to_websocket(answer);
+        for (name, value) in headers::upgrade_lines() {
+            answer.insert(name, value.clone());
+        }
         let was_offered = |chosen: &HeaderValue| {
             let offered = self
                 .offered

@@ -6,11 +6,12 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::Bytes;
+use http::Method;
 use http::header::{HeaderMap, HeaderValue};
-use http::{Method, request};
 use http_body::Body as _;
 use tokio::io::AsyncWrite;
 
+use crate::auth::AdmittedHead;
 use crate::proxy::body::{RequestBody, UploadFault};
 use crate::proxy::headers::Framing;
 
@@ -76,11 +77,12 @@ impl Message {
     /// one way (RFC 9112 §6). The head says nothing of all that: the gate took out what the client
     /// said.
     pub(in crate::proxy) fn new<'l>(
-        mut head: request::Parts,
+        head: AdmittedHead,
         lines: impl IntoIterator<Item = (&'l str, &'l HeaderValue)>,
         framing: Framing,
         body: RequestBody,
     ) -> Box<Self> {
+        let mut head = head.into_parts();
         let mut text = Vec::with_capacity(HEAD_SIZE);
         let target = head
             .uri

@@ -113,7 +113,12 @@ async fn an_answer_counts_although_the_request_cannot_go_out() {
         .body(())
         .unwrap()
         .into_parts();
-    let message = Message::new(head, [], Framing::None, RequestBody::default());
+    let message = Message::new(
+        AdmittedHead::unchecked(head),
+        [],
+        Framing::None,
+        RequestBody::default(),
+    );
     let (answered, ()) = tokio::join!(link.exchange(message, PATIENCE), async {
         backend.readable().await.unwrap();
         backend

@@ -14,6 +14,7 @@ use tokio::net::UnixStream;
 use super::link::{Link, UnansweredKind};
 use super::message::Message;
 use super::transport::BackendStream;
+use crate::auth::AdmittedHead;
 use crate::proxy::body::RequestBody;
 use crate::proxy::headers::Framing;
 use crate::proxy::scratch::Scratch;
@@ -53,7 +54,7 @@ fn message(method: &Method) -> Box<Message> {
         .uri("/a?b")
         .header("user_id", "u");
     let (head, ()) = request.body(()).unwrap().into_parts();
-    let host = HeaderValue::from_static("h");
+    let (head, host) = (AdmittedHead::unchecked(head), HeaderValue::from_static("h"));
     Message::new(
         head,
         [("host", &host)],

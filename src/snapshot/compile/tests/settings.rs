@@ -109,7 +109,7 @@ fn the_cat_gets_its_own_credentials_where_it_reads_them() {
             .into_parts()
             .0;
         match snapshot.gate.admit(head, &mut Memo::new(1), NOW) {
-            Decision::Admit(admitted) => admitted.into_parts().0,
+            Decision::Admit(admitted) => admitted.into_parts().0.into_parts(),
             Decision::Deny(denied) => panic!("{denied:?}"),
         }
     };
