@@ -189,6 +189,8 @@ async fn a_client_that_leaves_cancels_the_request() {
 async fn an_upload_that_stops_is_a_408() {
     let sidecar = Sidecar::with(|snapshot| {
         snapshot.limits.body_gap = Duration::from_millis(100);
+        // It is the client that is waited for, not the backend.
+        snapshot.limits.first_byte = Duration::from_millis(20);
     })
     .await;
     let mut client = sidecar.connect().await;

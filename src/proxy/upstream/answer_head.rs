@@ -13,12 +13,46 @@ use super::content::Content;
 const MAX_HEAD: usize = 64 * 1024;
 const MAX_LINES: usize = 256;
 
+/// The longest body: hyper has a meaning of its own for the two numbers above.
+const MAX_LENGTH: u64 = u64::MAX - 2;
+
+/// The most interim answers to one request.
+const MAX_INTERIM: u32 = 32;
+
 /// A head, and what follows it.
 #[derive(Debug)]
 pub(super) struct AnswerHead {
     pub(super) response: Response<()>,
     pub(super) content: Content,
     pub(super) after: After,
+}
+
+/// What is kept while a head is waited for.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    /// Interim answers so far.
+    interim: u32,
+    /// An empty map, for the headers.
+    spare: HeaderMap,
+}
+
+impl Reading {
+    /// The headers will be put into `spare`, an empty map.
+    pub(super) fn new(spare: HeaderMap) -> Self {
+        Self { interim: 0, spare }
+    }
+
+    /// Passes over an interim answer, whose headers are of no use.
+    fn pass_over(&mut self, mut headers: HeaderMap) -> Result<(), Garbage> {
+        headers.clear();
+        self.spare = headers;
+        self.interim += 1;
+        if self.interim > MAX_INTERIM {
+            Err(Garbage)
+        } else {
+            Ok(())
+        }
+    }
 }
 
 /// What becomes of the connection after the answer (RFC 9112 §9.3).
@@ -38,40 +72,52 @@ pub(super) struct Garbage;
 impl AnswerHead {
     /// Takes the answer to a request of this method out of what has been read; `None` when it is
     /// not whole yet. Heads of interim answers (RFC 9110 §15.2) are passed over, but not a `101`.
-    ///
-    /// Its headers are put into `spare`, an empty map.
     pub(super) fn take(
         inbox: &mut Bytes,
         method: &Method,
-        spare: &mut HeaderMap,
+        reading: &mut Reading,
     ) -> Result<Option<Self>, Garbage> {
         loop {
-            let Some((response, version)) = take_response(inbox, spare)? else {
+            let Some((mut response, version)) = take_response(inbox, &mut reading.spare)? else {
                 return Ok(None);
             };
             let status = response.status();
             if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
-                *spare = response.into_parts().0.headers;
-                spare.clear();
+                reading.pass_over(response.into_parts().0.headers)?;
                 continue;
             }
             let content = content(&response, version, method)?;
-            let closes = match version {
-                Version::Http10 => !has_option(response.headers(), "keep-alive"),
-                Version::Http11 => has_option(response.headers(), "close"),
-            };
-            let is_bounded =
-                content != Content::UntilClose && status != StatusCode::SWITCHING_PROTOCOLS;
-            let after = if closes || !is_bounded {
-                After::Close
-            } else {
-                After::Persist
-            };
+            let after = After::of(&response, version, content);
+            if status == StatusCode::NO_CONTENT {
+                // It may not be said there (RFC 9110 §8.6).
+                response.headers_mut().remove(header::CONTENT_LENGTH);
+            }
             return Ok(Some(Self {
                 response,
                 content,
                 after,
             }));
+        }
+    }
+}
+
+impl After {
+    fn of(response: &Response<()>, version: Version, content: Content) -> Self {
+        let (status, headers) = (response.status(), response.headers());
+        let closes = match version {
+            Version::Http10 => !has_option(headers, "keep-alive"),
+            Version::Http11 => has_option(headers, "close"),
+        };
+        let length = headers.get(header::CONTENT_LENGTH);
+        // Who announces a body where there may be none may send it, too.
+        let announces = status == StatusCode::NO_CONTENT
+            && (length.is_some_and(|length| length != "0")
+                || headers.contains_key(header::TRANSFER_ENCODING));
+        let is_unbounded = content == Content::UntilClose;
+        if closes || announces || is_unbounded || status == StatusCode::SWITCHING_PROTOCOLS {
+            Self::Close
+        } else {
+            Self::Persist
         }
     }
 }
@@ -160,7 +206,8 @@ fn content_length(headers: &HeaderMap) -> Result<Option<u64>, Garbage> {
                 return Err(Garbage);
             }
             let digits = str::from_utf8(digits).map_err(|_| Garbage)?;
-            digits.parse().map(Some).map_err(|_| Garbage)
+            let length = digits.parse().ok().filter(|length| *length <= MAX_LENGTH);
+            length.map(Some).ok_or(Garbage)
         }
         (Some(_), Some(_)) => Err(Garbage),
     }

@@ -1,8 +1,10 @@
 //! [`Content`]: where an answer's body ends, and what it holds (RFC 9112 §6, §7).
 
 use bytes::{Buf as _, Bytes};
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http_body::{Frame, SizeHint};
+
+use crate::proxy::headers;
 
 /// The longest line before a chunk.
 const MAX_CHUNK_LINE: usize = 4 * 1024;
@@ -149,6 +151,9 @@ impl Content {
             let value = HeaderValue::from_bytes(line.value).map_err(|_| Malformed)?;
             trailers.append(name, value);
         }
+        // They would be taken for the head's (RFC 9110 §6.5.1).
+        headers::strip_hop_by_hop(&mut trailers);
+        trailers.remove(header::CONTENT_LENGTH);
         inbox.advance(length);
         *self = Self::Ended;
         Ok(if trailers.is_empty() {
@@ -188,7 +193,11 @@ fn chunk_size(bytes: &[u8]) -> Result<Option<(u64, usize)>, Malformed> {
         .take_while(|byte| byte.is_ascii_hexdigit())
         .count();
     let (digits, extension) = line.split_at_checked(digits).ok_or(Malformed)?;
-    let is_extension = match extension.trim_ascii_start() {
+    let blanks = extension
+        .iter()
+        .take_while(|byte| matches!(byte, b' ' | b'\t'))
+        .count();
+    let is_extension = match extension.get(blanks..).unwrap_or_default() {
         [] => true,
         [first, rest @ ..] => *first == b';' && !rest.contains(&b'\r'),
     };

@@ -6,25 +6,22 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, Response};
+use bytes::Bytes;
+use http::{Method, Response, StatusCode};
 use http_body::{Frame, SizeHint};
-use tokio::io::{AsyncRead, AsyncReadExt as _, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 
-use super::answer_head::{After, AnswerHead, Garbage};
+use super::answer_head::{After, AnswerHead, Garbage, Reading};
 use super::content::{Content, Malformed, Understood};
 use super::message::{Message, Unsent};
 use super::transport::BackendStream;
 use crate::proxy::body::UploadFault;
 use crate::proxy::limits::Lapse;
 use crate::proxy::scratch::Scratch;
-
-/// Bodies longer than this are read without a copy.
-const LARGE: u64 = 64 * 1024;
 
 /// An HTTP/1.1 connection to the backend, driven by its holder.
 #[derive(Debug)]
@@ -43,8 +40,8 @@ pub(super) struct Link {
     first_byte: Lapse,
     /// When it went idle last; `None` before its first request is answered.
     idle_since: Option<Instant>,
-    /// An empty map, for the headers of the answer.
-    spare: HeaderMap,
+    /// How the head of the answer is read.
+    reading: Reading,
 }
 
 /// What becomes of the request.
@@ -95,7 +92,7 @@ impl Link {
             after: After::Persist,
             first_byte: Lapse::default(),
             idle_since: None,
-            spare: HeaderMap::new(),
+            reading: Reading::default(),
         })
     }
 
@@ -107,7 +104,7 @@ impl Link {
         patience: Duration,
     ) -> Result<Response<()>, Unanswered> {
         let message = self.message.insert(message);
-        self.spare = message.take_spare();
+        self.reading = Reading::new(message.take_spare());
         self.sending = Sending::Ongoing;
         self.heard = false;
         let begun = Instant::now();
@@ -116,7 +113,11 @@ impl Link {
             if answered.is_ready() {
                 return answered;
             }
-            let progress = self.message.as_ref().and_then(|message| message.progress());
+            let message = self.message.as_ref();
+            if message.is_some_and(|message| message.waits_for_client()) {
+                return Poll::Pending;
+            }
+            let progress = message.and_then(|message| message.progress());
             let deadline = progress.unwrap_or(begun) + patience;
             let silent = self.first_byte.poll(cx, deadline);
             silent.map(|()| Err(UnansweredKind::Silent))
@@ -211,8 +212,13 @@ impl Link {
             if !self.inbox.is_empty() {
                 let method = self.message.as_ref().map(|message| message.method());
                 let method = method.unwrap_or(&Method::GET);
-                let head = AnswerHead::take(&mut self.inbox, method, &mut self.spare)?;
+                let head = AnswerHead::take(&mut self.inbox, method, &mut self.reading)?;
                 if let Some(head) = head {
+                    // What of the request has not gone out would go into the tunnel.
+                    let switches = head.response.status() == StatusCode::SWITCHING_PROTOCOLS;
+                    if switches && self.sending != Sending::Done {
+                        return Poll::Ready(Err(UnansweredKind::Garbage));
+                    }
                     self.content = head.content;
                     self.after = head.after;
                     return Poll::Ready(Ok(head.response));
@@ -244,9 +250,6 @@ impl Link {
 
     /// Reads what there is; 0 bytes when the backend has closed its side.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if self.inbox.is_empty() && matches!(self.content, Content::Length(left) if left > LARGE) {
-            return self.poll_fill_large(cx);
-        }
         let mut scratch = self.scratch.lend();
         let mut buffer = ReadBuf::new(&mut scratch);
         ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
@@ -257,14 +260,6 @@ impl Link {
             [&self.inbox, read].concat().into()
         };
         Poll::Ready(Ok(read.len()))
-    }
-
-    /// Reads into a buffer that is handed on as it is.
-    fn poll_fill_large(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let mut buffer = BytesMut::with_capacity(usize::try_from(LARGE).unwrap_or_default());
-        let count = ready!(pin!(self.stream.read_buf(&mut buffer)).poll(cx))?;
-        self.inbox = buffer.freeze();
-        Poll::Ready(Ok(count))
     }
 }
 

@@ -155,6 +155,11 @@ impl Message {
         (safe && self.body.is_empty()).then_some(self)
     }
 
+    /// Whether the backend has all that the client has sent, and the client is to send more.
+    pub(super) fn waits_for_client(&self) -> bool {
+        self.remaining != Remaining::Nothing && self.is_flushed()
+    }
+
     /// When the body last moved.
     pub(super) fn progress(&self) -> Option<Instant> {
         self.body.upload()?.progress()

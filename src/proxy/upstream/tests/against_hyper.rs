@@ -75,6 +75,11 @@ async fn hyper_outcome(answer: &[u8]) -> Option<Answer> {
             .body(Empty::<Bytes>::new())
             .unwrap();
         let (parts, body) = sender.send_request(request).await.ok()?.into_parts();
+        let mut parts = parts;
+        if parts.status == 204 {
+            // Ours has taken it out.
+            parts.headers.remove("content-length");
+        }
         let collected = body.collect().await.ok()?;
         let trailers = collected.trailers().cloned().unwrap_or_default();
         Some(Answer {

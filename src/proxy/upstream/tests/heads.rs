@@ -45,6 +45,7 @@ async fn a_head_that_could_be_read_in_two_ways_is_none() {
         "Content-Length: 0x2\r\n",
         "Content-Length: \r\n",
         "Content-Length: 18446744073709551616\r\n",
+        "Content-Length: 18446744073709551615\r\n",
         "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n",
         "Transfer-Encoding: gzip, chunked\r\n",
         "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
@@ -92,6 +93,8 @@ async fn a_body_that_is_not_framed_as_it_should_be_is_broken() {
         "+2\r\nok\r\n0\r\n\r\n",
         "0x2\r\nok\r\n0\r\n\r\n",
         "2 2\r\nok\r\n0\r\n\r\n",
+        "2\r\r\nok\r\n0\r\n\r\n",
+        "2\x0c\r\nok\r\n0\r\n\r\n",
         "g\r\nok\r\n0\r\n\r\n",
         "\r\n\r\n",
         ";x\r\n\r\n",
@@ -221,4 +224,46 @@ async fn a_large_body_arrives_whole() {
         panic!("{outcome:?}")
     };
     assert!(answer.body == body);
+}
+
+#[tokio::test]
+async fn interim_answers_do_not_go_on_for_ever() {
+    let interim = |count| "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n".repeat(count);
+    let last = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    assert_eq!(body(&(interim(32) + last)).await, "ok");
+    let garbage = Outcome::Unanswered(UnansweredKind::Garbage);
+    assert_eq!(outcome(interim(33) + last).await, garbage);
+}
+
+#[tokio::test]
+async fn a_204_has_no_length_and_whoever_gives_it_one_is_not_asked_again() {
+    for (lines, free) in [
+        ("", true),
+        ("Content-Length: 0\r\n", true),
+        ("Content-Length: 2\r\n", false),
+        ("Transfer-Encoding: chunked\r\n", false),
+    ] {
+        let answer = format!("HTTP/1.1 204 No Content\r\n{lines}\r\n");
+        let (outcome, link) = ask(&Method::GET, &[answer.as_bytes()]).await;
+        let Outcome::Answered(answer) = outcome else {
+            panic!("{outcome:?}")
+        };
+        assert!(!answer.headers.contains_key("content-length"), "{lines}");
+        assert_eq!(link.is_free(), free, "{lines}");
+    }
+}
+
+#[tokio::test]
+async fn trailers_say_nothing_of_framing_or_connection() {
+    let answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Sum: 1\r\n\
+         Content-Length: 5\r\nConnection: x-hop\r\nX-Hop: 1\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let Outcome::Answered(answer) = outcome(answer).await else {
+        panic!("no answer")
+    };
+    let names: Vec<_> = answer
+        .trailers
+        .keys()
+        .map(http::HeaderName::as_str)
+        .collect();
+    assert_eq!(names, ["x-sum"]);
 }

@@ -130,3 +130,24 @@ async fn an_answer_counts_although_the_request_cannot_go_out() {
     assert_eq!(answered.unwrap().status(), 431);
     assert!(!link.is_free());
 }
+
+#[tokio::test]
+async fn no_tunnel_opens_in_the_middle_of_a_request() {
+    let (mut link, mut backend) = link();
+    let long = "a".repeat(1_000_000);
+    let (head, ()) = Request::get("/")
+        .header("long", long)
+        .body(())
+        .unwrap()
+        .into_parts();
+    let head = AdmittedHead::unchecked(head);
+    let message = Message::new(head, [], Framing::None, RequestBody::default());
+    let (answered, ()) = tokio::join!(link.exchange(message, PATIENCE), async {
+        backend.readable().await.unwrap();
+        backend
+            .write_all(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+            .await
+            .unwrap();
+    });
+    assert_eq!(answered.unwrap_err().kind, UnansweredKind::Garbage);
+}
