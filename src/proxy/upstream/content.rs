@@ -145,6 +145,9 @@ impl Content {
             }
             _ => return Err(Malformed),
         };
+        if has_bare_lf(inbox.get(..length).unwrap_or_default()) {
+            return Err(Malformed);
+        }
         let mut trailers = HeaderMap::with_capacity(lines.len());
         for line in lines {
             let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(|_| Malformed)?;
@@ -172,6 +175,12 @@ fn data(bytes: Bytes) -> Understood {
 fn split(inbox: &mut Bytes, most: u64) -> Bytes {
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     inbox.split_to(most.min(inbox.len()))
+}
+
+/// Whether a line ends in LF alone, which not everybody takes for its end.
+fn has_bare_lf(lines: &[u8]) -> bool {
+    let mut ends = lines.split(|byte| *byte == b'\n').rev().skip(1);
+    ends.any(|line| line.last() != Some(&b'\r'))
 }
 
 /// `chunk-size [ chunk-ext ] CRLF` (RFC 9112 §7.1): the size and the length of the line; `None`

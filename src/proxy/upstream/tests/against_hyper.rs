@@ -81,7 +81,11 @@ async fn hyper_outcome(answer: &[u8]) -> Option<Answer> {
             parts.headers.remove("content-length");
         }
         let collected = body.collect().await.ok()?;
-        let trailers = collected.trailers().cloned().unwrap_or_default();
+        let mut trailers = collected.trailers().cloned().unwrap_or_default();
+        for name in ["connection", "content-length", "transfer-encoding"] {
+            // As in a 204: ours has taken it out.
+            trailers.remove(name);
+        }
         Some(Answer {
             status: parts.status.as_u16(),
             headers: parts.headers,

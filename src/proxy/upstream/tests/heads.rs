@@ -100,6 +100,9 @@ async fn a_body_that_is_not_framed_as_it_should_be_is_broken() {
         ";x\r\n\r\n",
         "10000000000000000\r\n",
         "2\r\nok\r\n0\r\nA B: 1\r\n\r\n",
+        "2\r\nok\r\n0\r\nA: 1\n\r\n",
+        "2\r\nok\r\n0\r\nA: 1\r\n\n",
+        "2\r\nok\r\n0\r\n\n",
     ] {
         let answer = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}");
         assert_eq!(outcome(&answer).await, Outcome::Broken(200), "{chunks:?}");
@@ -266,4 +269,25 @@ async fn trailers_say_nothing_of_framing_or_connection() {
         .map(http::HeaderName::as_str)
         .collect();
     assert_eq!(names, ["x-sum"]);
+}
+
+#[tokio::test]
+async fn a_small_part_of_a_long_answer_takes_little_memory() {
+    let (mut link, mut backend) = link();
+    let (response, ()) = tokio::join!(link.exchange(message(&Method::GET), PATIENCE), async {
+        hear(&mut backend).await;
+        let head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n";
+        backend.write_all(head).await.unwrap();
+    });
+    response.unwrap();
+    let mut parts = Vec::new();
+    for _ in 0..10 {
+        backend.write_all(b"0123456789").await.unwrap();
+        let frame = std::future::poll_fn(|cx| link.poll_frame(cx)).await;
+        parts.push(frame.unwrap().unwrap().into_data().unwrap());
+    }
+    drop(link);
+    for part in parts {
+        assert!(part.try_into_mut().unwrap().capacity() <= 64);
+    }
 }

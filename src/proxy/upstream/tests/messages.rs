@@ -104,22 +104,18 @@ async fn a_connection_that_was_closed_or_spoken_on_gets_nothing() {
     }
 }
 
+/// A request that does not go out as long as nobody reads it.
+fn longer_than_any_buffer() -> Box<Message> {
+    let request = Request::get("/").header("long", "a".repeat(1_000_000));
+    let (head, ()) = request.body(()).unwrap().into_parts();
+    let head = AdmittedHead::unchecked(head);
+    Message::new(head, [], Framing::None, RequestBody::default())
+}
+
 #[tokio::test]
 async fn an_answer_counts_although_the_request_cannot_go_out() {
     let (mut link, mut backend) = link();
-    let long = "a".repeat(1_000_000);
-    let (head, ()) = Request::get("/")
-        .header("long", long)
-        .body(())
-        .unwrap()
-        .into_parts();
-    let message = Message::new(
-        AdmittedHead::unchecked(head),
-        [],
-        Framing::None,
-        RequestBody::default(),
-    );
-    let (answered, ()) = tokio::join!(link.exchange(message, PATIENCE), async {
+    let (answered, ()) = tokio::join!(link.exchange(longer_than_any_buffer(), PATIENCE), async {
         backend.readable().await.unwrap();
         backend
             .write_all(b"HTTP/1.1 431 No\r\nContent-Length: 2\r\n\r\nno")
@@ -134,15 +130,7 @@ async fn an_answer_counts_although_the_request_cannot_go_out() {
 #[tokio::test]
 async fn no_tunnel_opens_in_the_middle_of_a_request() {
     let (mut link, mut backend) = link();
-    let long = "a".repeat(1_000_000);
-    let (head, ()) = Request::get("/")
-        .header("long", long)
-        .body(())
-        .unwrap()
-        .into_parts();
-    let head = AdmittedHead::unchecked(head);
-    let message = Message::new(head, [], Framing::None, RequestBody::default());
-    let (answered, ()) = tokio::join!(link.exchange(message, PATIENCE), async {
+    let (answered, ()) = tokio::join!(link.exchange(longer_than_any_buffer(), PATIENCE), async {
         backend.readable().await.unwrap();
         backend
             .write_all(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
