@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::Poll;
+use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -279,22 +280,23 @@ impl Asked {
             return None;
         };
         let rate = self.snapshot.limits.failures_per_address?;
-        let limiter = &self.client.worker.limiter;
-        let over = limiter.failure(exchange.origin, rate, self.now);
-        over.err()
-            .map(|retry_after| Refusal::TooMany { retry_after })
+        let worker = &self.client.worker;
+        let over = worker
+            .limiter
+            .failure(exchange.origin, rate, Instant::now());
+        let retry_after = over.err()?;
+        worker.metrics.throttled("failures_per_address");
+        Some(Refusal::TooMany { retry_after })
     }
 
     fn over_user_rate(&self, exchange: &Exchange) -> Option<Refusal> {
         let rate = self.snapshot.limits.requests_per_user?;
         let user = exchange.admission()?.identity()?.user();
-        let over = self
-            .client
-            .worker
-            .limiter
-            .request(user.as_str(), rate, self.now);
-        over.err()
-            .map(|retry_after| Refusal::TooMany { retry_after })
+        let worker = &self.client.worker;
+        let over = worker.limiter.request(user.as_str(), rate, Instant::now());
+        let retry_after = over.err()?;
+        worker.metrics.throttled("requests_per_user");
+        Some(Refusal::TooMany { retry_after })
     }
 
     fn origin(&self, head: &request::Parts) -> Origin {

@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 
-use crate::clock::Timestamp;
 use crate::snapshot::Rate;
 
 /// A deadline that is cheap to move: the timer underneath is set again only when it fires early,
@@ -89,13 +88,13 @@ impl Limiter {
     }
 
     /// Counts a refused credential; the time to wait when there were too many.
-    pub(super) fn failure(&self, peer: IpAddr, rate: Rate, now: Timestamp) -> Result<(), Duration> {
+    pub(super) fn failure(&self, peer: IpAddr, rate: Rate, now: Instant) -> Result<(), Duration> {
         self.failures
             .count(self.hasher.hash_one(network(peer)), rate, now)
     }
 
     /// Counts a user's request; the time to wait when there were too many.
-    pub(super) fn request(&self, user: &str, rate: Rate, now: Timestamp) -> Result<(), Duration> {
+    pub(super) fn request(&self, user: &str, rate: Rate, now: Instant) -> Result<(), Duration> {
         self.requests.count(self.hasher.hash_one(user), rate, now)
     }
 
@@ -139,7 +138,8 @@ impl Drop for ConnectionPlace {
 #[derive(Debug)]
 struct RateTable {
     slots: Box<[AtomicU64]>,
-    epoch: Timestamp,
+    /// Of the monotonic clock: a jump of the other one must neither forget nor prolong.
+    epoch: Instant,
 }
 
 /// Slots in which a key may live.
@@ -149,14 +149,14 @@ impl RateTable {
     fn new() -> Self {
         Self {
             slots: (0..SLOTS).map(|_| AtomicU64::new(0)).collect(),
-            epoch: Timestamp::now(),
+            epoch: Instant::now(),
         }
     }
 
     /// When all slots of a key are taken by others, the event is not counted: a full table lets
     /// through rather than refuses, and costs nothing but a number.
-    fn count(&self, key: u64, rate: Rate, now: Timestamp) -> Result<(), Duration> {
-        let now = millis(self.epoch.until(now));
+    fn count(&self, key: u64, rate: Rate, now: Instant) -> Result<(), Duration> {
+        let now = millis(now.saturating_duration_since(self.epoch));
         let tag = key >> TIME_BITS;
         let period = millis(rate.period);
         let cost = period / u64::from(rate.count.max(1));
@@ -241,13 +241,13 @@ mod tests {
             count: 3,
             period: Duration::from_secs(30),
         };
-        let now = Timestamp::now();
+        let now = Instant::now();
         for _ in 0..3 {
             assert_eq!(limiter.failure(ONE, rate, now), Ok(()));
         }
         assert_eq!(limiter.failure(ONE, rate, now).unwrap_err().as_secs(), 10);
         assert_eq!(limiter.failure(OTHER, rate, now), Ok(()));
-        let later = now.after(Duration::from_secs(10));
+        let later = now + Duration::from_secs(10);
         assert_eq!(limiter.failure(ONE, rate, later), Ok(()));
         assert!(limiter.failure(ONE, rate, later).is_err());
     }

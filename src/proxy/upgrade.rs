@@ -44,9 +44,12 @@ pub(super) async fn open(
         Some(identity) => {
             let most = snapshot.websocket.max_per_user;
             let slot = worker.counts.open(identity.user().as_str(), most);
-            Some(slot.ok_or(Refusal::TooMany {
-                retry_after: Duration::from_mins(1),
-            })?)
+            let throttled = || {
+                worker.metrics.throttled("max_per_user");
+                let retry_after = Duration::from_mins(1);
+                Refusal::TooMany { retry_after }
+            };
+            Some(slot.ok_or_else(throttled)?)
         }
         None => None,
     };

@@ -125,6 +125,7 @@ pub struct WorkerMetrics {
     pub(super) durations: Histogram,
     pub(super) first_bytes: Histogram,
     pub(super) denials: ByName<48>,
+    pub(super) throttled: ByName<4>,
     pub(super) upstream_failures: ByName<16>,
     pub(super) upstream_opened: Counter,
     pub(super) upstream_reused: Counter,
@@ -148,6 +149,11 @@ impl WorkerMetrics {
     /// A request was refused by us, for this reason.
     pub fn denied(&self, reason: &'static str) {
         self.denials.increment(reason);
+    }
+
+    /// A request came too soon after others, by this limit.
+    pub fn throttled(&self, limit: &'static str) {
+        self.throttled.increment(limit);
     }
 
     /// The head of a backend's response came, this long after the request was sent.

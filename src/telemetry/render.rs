@@ -33,6 +33,11 @@ fn requests(page: &mut Exposition, metrics: &Metrics) {
     by_name(page, metrics, (name, help, "reason"), |worker| {
         &worker.denials
     });
+    let name = "doorward_requests_throttled_total";
+    let help = "Requests answered with 429, by the limit that was reached.";
+    by_name(page, metrics, (name, help, "limit"), |worker| {
+        &worker.throttled
+    });
     let name = "doorward_request_panics_total";
     let help = "Requests that ended in a bug of doorward.";
     page.single(name, "counter", help, sum(metrics, |worker| &worker.panics));

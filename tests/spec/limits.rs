@@ -174,6 +174,8 @@ async fn too_many_bad_credentials_have_to_wait_and_a_good_one_has_not() {
     assert_eq!(answer.status, 429);
     let wait: u32 = answer.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=60).contains(&wait));
+    let throttled = "doorward_requests_throttled_total{limit=\"failures_per_address\"}";
+    assert_eq!(sidecar.metric(throttled).await, Some(1.0));
     assert_eq!(sidecar.get("/").key("alice").status().await, 200);
 }
 
@@ -191,6 +193,8 @@ async fn a_user_has_only_so_many_requests() {
     let answer = sidecar.get("/").key("alice").send().await;
     assert_eq!(answer.status, 429);
     assert!(answer.header("retry-after").is_some());
+    let throttled = "doorward_requests_throttled_total{limit=\"requests_per_user\"}";
+    assert_eq!(sidecar.metric(throttled).await, Some(1.0));
     assert_eq!(sidecar.get("/").key("bob").status().await, 200);
     assert_eq!(backend.seen().len(), 4);
 }

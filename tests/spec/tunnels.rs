@@ -290,6 +290,8 @@ async fn a_user_may_have_only_so_many_sockets() {
     let (answer, _) = sidecar.websocket("/ws").key("alice").answer().await;
     assert_eq!(answer.status, 429);
     assert!(answer.header("retry-after").is_some());
+    let throttled = "doorward_requests_throttled_total{limit=\"max_per_user\"}";
+    assert_eq!(sidecar.metric(throttled).await, Some(1.0));
     assert!(sidecar.websocket("/ws").key("bob").open().await.is_alive().await);
     first.close().await;
     let again = async || sidecar.websocket("/ws").key("alice").answer().await.0.status == 101;
