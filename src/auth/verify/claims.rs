@@ -38,6 +38,9 @@ impl Claims {
     }
 }
 
+/// No time is as far away, in seconds: those that are have no exact number of milliseconds.
+const FARTHEST: f64 = 9e12;
+
 /// A JSON object in which no name comes twice (RFC 7515 §4, RFC 7519 §4).
 #[derive(Debug)]
 pub(super) struct Object(Map<String, Value>);
@@ -59,14 +62,16 @@ impl Object {
         }
     }
 
-    /// A `NumericDate` (RFC 7519 §2): a JSON number of seconds, fractions allowed.
+    /// A `NumericDate` (RFC 7519 §2): a JSON number of seconds, fractions allowed. One that no
+    /// clock will ever show is none.
     pub(super) fn time(&self, name: &str) -> Result<Option<Timestamp>, ClaimsError> {
         match self.0.get(name) {
             None => Ok(None),
             Some(Value::Number(number)) => {
+                let seconds = number.as_f64().filter(|seconds| seconds.abs() < FARTHEST);
+                let seconds = seconds.ok_or(ClaimsError::WrongType)?;
                 let exact = number.as_i64().map(Timestamp::from_secs);
-                let time = exact.or_else(|| number.as_f64().map(from_fraction));
-                time.map(Some).ok_or(ClaimsError::WrongType)
+                Ok(Some(exact.unwrap_or_else(|| from_fraction(seconds))))
             }
             Some(_) => Err(ClaimsError::WrongType),
         }
@@ -90,7 +95,7 @@ impl Object {
 
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "a float cast saturates, as a far time should"
+    reason = "no time is as far away as that"
 )]
 fn from_fraction(seconds: f64) -> Timestamp {
     Timestamp::from_millis((seconds * 1000.0) as i64)
@@ -147,10 +152,13 @@ mod tests {
 
     #[test]
     fn a_time_is_a_number_with_or_without_fraction() {
-        let object = Object::parse(br#"{"i":10,"f":10.5,"s":"10","n":null,"h":1e300}"#).unwrap();
+        let json = br#"{"i":10,"f":10.5,"s":"10","n":null,"h":1e300,"b":-9000000000001}"#;
+        let object = Object::parse(json).unwrap();
         assert_eq!(object.time("i"), Ok(Some(Timestamp::from_secs(10))));
         assert_eq!(object.time("f"), Ok(Some(Timestamp::from_millis(10_500))));
-        assert_eq!(object.time("h"), Ok(Some(Timestamp::from_millis(i64::MAX))));
+        for never in ["h", "b"] {
+            assert_eq!(object.time(never), Err(ClaimsError::WrongType), "{never}");
+        }
         assert_eq!(object.time("s"), Err(ClaimsError::WrongType));
         assert_eq!(object.time("n"), Err(ClaimsError::WrongType));
         assert_eq!(object.time("absent"), Ok(None));
