@@ -22,7 +22,7 @@ mod verify;
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Method, Uri, header, request::Parts};
+use http::{HeaderValue, Method, Uri, header, request::Parts, uri::PathAndQuery};
 
 pub use authority::{HostPattern, Hosts};
 pub use cookies::is_of_a_token;
@@ -151,6 +151,8 @@ impl Gate {
             return Err(Denial::WrongHost);
         }
         check_framing(head)?;
+        check_values(head)?;
+        check_target(&head.uri)?;
         let path = RequestPath::parse(head.uri.path())?;
         check_query(head.uri.query())?;
         let transport = handshake::transport(head)?;
@@ -313,20 +315,59 @@ impl Admission {
     }
 }
 
+/// The longest method: more than any that is registered has (RFC 9110 §16.1).
+const LONGEST_METHOD: usize = 32;
+
 /// CONNECT and TRACE are nobody's here (RFC 9110 §9.3.6, §9.3.8).
 fn check_method(method: &Method) -> Result<(), Denial> {
     match *method {
         Method::CONNECT | Method::TRACE => Err(Denial::MethodNotAllowed),
+        _ if method.as_str().len() > LONGEST_METHOD => Err(Denial::MethodNotAllowed),
         _ => Ok(()),
     }
+}
+
+/// A target is taken for what it is only when it begins with its path: the parser makes `/` of a
+/// path that is not there.
+fn check_target(target: &Uri) -> Result<(), Denial> {
+    let is_ours = |scheme: &str| ["https", "http"].contains(&scheme);
+    if !target.scheme_str().is_none_or(is_ours) {
+        return Err(Denial::Malformed("scheme other than http"));
+    }
+    let written = target.path_and_query().map_or("/", PathAndQuery::as_str);
+    if written.starts_with('/') {
+        Ok(())
+    } else {
+        Err(PathError::NoLeadingSlash.into())
+    }
+}
+
+/// No value begins or ends with a blank (RFC 9113 §8.2.1): some parsers take it off, some don't.
+fn check_values(head: &Parts) -> Result<(), Denial> {
+    let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    let mut values = head.headers.values().map(HeaderValue::as_bytes);
+    if values.any(|value| is_blank(value.first()) || is_blank(value.last())) {
+        return Err(Denial::Malformed("header value with blanks around it"));
+    }
+    Ok(())
 }
 
 /// What frames the message must be said in one way (RFC 9112 §6).
 fn check_framing(head: &Parts) -> Result<(), Denial> {
     // A look at all names costs less than a search for each of these, which are rare.
-    let is_rare = |name| [header::TRANSFER_ENCODING, header::EXPECT].contains(name);
-    if !head.headers.keys().any(is_rare) {
+    let framing = [
+        header::TRANSFER_ENCODING,
+        header::EXPECT,
+        header::CONTENT_LENGTH,
+    ];
+    if !head.headers.keys().any(|name| framing.contains(name)) {
         return Ok(());
+    }
+    let mut lengths = head.headers.get_all(header::CONTENT_LENGTH).iter();
+    let is_length =
+        |value: &HeaderValue| !value.is_empty() && value.as_bytes().iter().all(u8::is_ascii_digit);
+    if !lengths.all(is_length) {
+        return Err(Denial::Malformed("content length that is none"));
     }
     let mut codings = head.headers.get_all(header::TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {

@@ -2,8 +2,8 @@
 
 use http::{HeaderMap, HeaderName, header};
 
-/// Names compared with case, `-`, `_` and `.` folded, since backends fold them too: CGI the first
-/// three, some servers whatever is no letter.
+/// Names compared with case and whatever is no letter or digit folded, since backends fold them too:
+/// WSGI `-` and `_`, some CGI servers all of it.
 #[derive(Debug, Clone)]
 pub struct Protected {
     /// The folded names, by length: few are alike in it, and most of those differ in their first
@@ -125,9 +125,10 @@ fn is_of_the_handshake(name: &HeaderName) -> bool {
 }
 
 fn fold(byte: u8) -> u8 {
-    match byte {
-        b'_' | b'.' => b'-',
-        other => other.to_ascii_lowercase(),
+    if byte.is_ascii_alphanumeric() {
+        byte.to_ascii_lowercase()
+    } else {
+        b'-'
     }
 }
 
@@ -151,6 +152,8 @@ mod tests {
             "access_token",
             "x-api_key",
             "user.id",
+            "user~id",
+            "X|Tenant",
         ] {
             headers.append(
                 HeaderName::from_bytes(name.as_bytes()).unwrap(),

@@ -21,20 +21,22 @@ pub(super) fn cut(query: &str, name: &str) -> Option<String> {
         // An empty query is not the same target as none.
         return Some(query.to_owned());
     }
-    let mut rest = String::with_capacity(query.len());
+    let mut rest: Option<String> = None;
     let mut separator = "";
     let mut from = 0;
     for parameter in parameters(query) {
         let key = parameter.split_once('=').map_or(parameter, |(key, _)| key);
         let next = from + parameter.len();
         if !is_named(key, name) {
-            rest.push_str(if rest.is_empty() { "" } else { separator });
-            rest.push_str(parameter);
+            match &mut rest {
+                Some(rest) => rest.extend([separator, parameter]),
+                None => rest = Some(parameter.to_owned()),
+            }
         }
         separator = query.get(next..=next).unwrap_or_default();
         from = next + 1;
     }
-    (!rest.is_empty()).then_some(rest)
+    rest.filter(|rest| !rest.is_empty())
 }
 
 /// Some parsers split at `;` as well (an older form recommendation); a credential must not pass
@@ -80,6 +82,9 @@ mod tests {
             ("a=1;token=b&c", Some("a=1&c")),
             ("Token=a&token[]=b", Some("Token=a&token[]=b")),
             ("a=1&b=2", Some("a=1&b=2")),
+            ("&&a&=b&token=T&c==", Some("&&a&=b&c==")),
+            ("token=T&&a", Some("&a")),
+            ("token=T&", None),
             ("token", None),
         ] {
             assert_eq!(cut(query, "token").as_deref(), rest, "{query}");

@@ -159,12 +159,33 @@ fn a_request_that_could_be_read_in_two_ways_is_malformed() {
         ("/open", ("transfer-encoding", "gzip, chunked")),
         ("/open", ("transfer-encoding", ",chunked")),
         ("/open", ("host", "localhost")),
+        ("http://localhost?x", auth),
+        ("ftp://localhost/open", auth),
+        ("/open", ("x-own", "1 ")),
+        ("/open", ("x-own", "\t1")),
+        ("/open", ("content-length", "")),
+        ("/open", ("content-length", "+1")),
     ] {
         let result = decide("GET", target, &[header]).map(drop);
         assert!(
             matches!(result, Err(Denial::Malformed(_))),
             "{target} {header:?} {result:?}"
         );
+    }
+}
+
+#[test]
+fn a_target_that_begins_with_its_query_is_malformed() {
+    for target in ["?x", "?token=full", "?"] {
+        let mut head = request("GET", "/", &[("authorization", "Bearer full")]);
+        // As HTTP/2 hands it on; of HTTP/1.1 the parser takes no such target.
+        let mut uri = http::uri::Parts::default();
+        uri.path_and_query = Some(target.parse().unwrap());
+        head.uri = Uri::from_parts(uri).unwrap();
+        let Decision::Deny(denied) = all().admit(head, &mut Memo::new(16), NOW) else {
+            panic!("{target} was admitted");
+        };
+        assert!(matches!(denied.denial, Denial::Malformed(_)), "{denied:?}");
     }
 }
 
@@ -176,6 +197,10 @@ fn refusals_have_their_reasons() {
     );
     assert_eq!(
         decide("CONNECT", "/open", &[]).unwrap_err(),
+        Denial::MethodNotAllowed
+    );
+    assert_eq!(
+        decide(&"A".repeat(33), "/open", &[]).unwrap_err(),
         Denial::MethodNotAllowed
     );
     let expect = decide("GET", "/open", &[("expect", "y 100-continue")]);

@@ -50,6 +50,17 @@ async fn the_host_is_the_authority() {
 }
 
 #[tokio::test]
+async fn another_scheme_is_refused() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    for scheme in ["ftp", "ws", "httpss"] {
+        let request = sidecar.get(&format!("{scheme}://chat.example/")).key("alice");
+        assert_eq!(request.send_over_http2().await.status, 400, "{scheme}");
+    }
+    assert!(backend.seen().is_empty());
+}
+
+#[tokio::test]
 async fn a_host_that_contradicts_the_authority_is_refused() {
     let backend = Backend::start().await;
     let sidecar = sidecar(&backend).await;
