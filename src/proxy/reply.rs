@@ -146,6 +146,11 @@ fn plain(status: StatusCode, replies: &Replies) -> Response<Bytes> {
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    if status == StatusCode::BAD_REQUEST {
+        // Where it ends may be as unclear as what it means (RFC 9112 §9.6); not said in HTTP/2.
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
     if status == StatusCode::METHOD_NOT_ALLOWED {
         // RFC 9110 §15.5.6 wants one; what the backend allows is not ours to know.
         response.headers_mut().insert(
