@@ -43,6 +43,10 @@ const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// Streams that a client may reset before we have looked at them (rapid reset).
 const MAX_RESET_STREAMS: usize = 20;
 
+/// Streams that we reset because of what the client sent on them ("made you reset"); each is kept
+/// for a while, and costs more memory than it took to send.
+const MAX_MALFORMED_STREAMS: usize = 32;
+
 /// A client, as long as its connection or its WebSocket lives.
 pub(super) struct Client {
     pub(super) worker: Rc<Worker>,
@@ -260,6 +264,7 @@ fn http2(streams: Streams, limits: &Limits) -> http2::Builder<Streams> {
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(MAX_BUFFER)
         .max_pending_accept_reset_streams(MAX_RESET_STREAMS)
+        .max_local_error_reset_streams(MAX_MALFORMED_STREAMS)
         .keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_TIMEOUT);
     builder

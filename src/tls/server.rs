@@ -49,6 +49,8 @@ pub fn server_config(
     // One ticket resumes as well as the customary two, and each costs a write and some bytes.
     config.send_tls13_tickets = 1;
     config.max_early_data_size = 0;
+    // Ours is the better order, or it would be a client's bug that chooses.
+    config.ignore_client_order = true;
     Ok(Arc::new(config))
 }
 

@@ -23,6 +23,9 @@ use crate::proxy::body::UploadFault;
 use crate::proxy::limits::Lapse;
 use crate::proxy::scratch::Scratch;
 
+/// The most that is read of a body together with its head.
+const FIRST_READ: usize = 16 * 1024;
+
 /// An HTTP/1.1 connection to the backend, driven by its holder.
 #[derive(Debug)]
 pub(super) struct Link {
@@ -122,7 +125,12 @@ impl Link {
             let silent = self.first_byte.poll(cx, deadline);
             silent.map(|()| Err(UnansweredKind::Silent))
         });
-        answered.await.map_err(|kind| Unanswered {
+        let answered = answered.await;
+        if answered.is_ok() && self.sending == Sending::Done {
+            // A client that takes its time for the answer need not have us keep its request.
+            self.message = None;
+        }
+        answered.map_err(|kind| Unanswered {
             kind,
             message: self.message.take(),
             heard: self.heard,
@@ -194,6 +202,12 @@ impl Link {
         (self.stream, Bytes::copy_from_slice(&self.inbox))
     }
 
+    /// Whether the request is still here.
+    #[cfg(test)]
+    pub(super) fn holds_a_message(&self) -> bool {
+        self.message.is_some()
+    }
+
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<()>, UnansweredKind>> {
         // A connection that lay idle may have been closed meanwhile, or been spoken on out of turn.
         // That is found out before anything goes out, so that any request can take another one.
@@ -251,7 +265,12 @@ impl Link {
     /// Reads what there is; 0 bytes when the backend has closed its side.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut scratch = self.scratch.lend();
-        let mut buffer = ReadBuf::new(&mut scratch);
+        let scratch = match self.content {
+            // What comes with the head waits for the client, who may take its time.
+            Content::Ended => scratch.get_mut(..FIRST_READ).unwrap_or_default(),
+            _ => &mut scratch[..],
+        };
+        let mut buffer = ReadBuf::new(scratch);
         ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
         let read = buffer.filled();
         self.inbox = if self.inbox.is_empty() {

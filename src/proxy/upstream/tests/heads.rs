@@ -272,6 +272,18 @@ async fn trailers_say_nothing_of_framing_or_connection() {
 }
 
 #[tokio::test]
+async fn what_was_answered_is_kept_no_longer() {
+    let (mut link, mut backend) = link();
+    let (response, ()) = tokio::join!(link.exchange(message(&Method::GET), PATIENCE), async {
+        hear(&mut backend).await;
+        let head = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n";
+        backend.write_all(head).await.unwrap();
+    });
+    response.unwrap();
+    assert!(!link.holds_a_message());
+}
+
+#[tokio::test]
 async fn a_small_part_of_a_long_answer_takes_little_memory() {
     let (mut link, mut backend) = link();
     let (response, ()) = tokio::join!(link.exchange(message(&Method::GET), PATIENCE), async {
