@@ -120,6 +120,7 @@ impl Files {
                 self.reread(now);
             }
             self.read_due(now);
+            self.watch.complain();
             let wake = match self.settled_at {
                 None => self.next_due(),
                 Some(since) => match self.soon(since + COALESCE) {

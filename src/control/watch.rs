@@ -29,6 +29,7 @@ pub(super) struct Watch {
     watched: BTreeMap<PathBuf, (u64, u64)>,
     /// Directories that could not be watched, so that each is complained about once.
     refused: BTreeSet<PathBuf>,
+    unsaid: Vec<Complaint>,
     inbox: Arc<Inbox>,
 }
 
@@ -41,19 +42,46 @@ pub(super) struct Reports {
     pub(super) lost: bool,
 }
 
+/// What the system does not let us watch.
+#[derive(Debug)]
+enum Complaint {
+    /// Anything.
+    Files(notify::Error),
+    /// What is in this directory.
+    Directory(PathBuf, notify::Error),
+}
+
 impl Watch {
     pub(super) fn new() -> Self {
         let inbox = Arc::new(Inbox::default());
         let handler = Arc::clone(&inbox);
         let notify = notify::recommended_watcher(move |event| handler.take_in(event));
-        if let Err(e) = &notify {
-            tracing::warn!(error = %e, "cannot watch files; changes are found by re-reading only");
-        }
+        let (notify, unsaid) = match notify {
+            Ok(notify) => (Some(notify), Vec::new()),
+            Err(error) => (None, vec![Complaint::Files(error)]),
+        };
         Self {
-            notify: notify.ok(),
+            notify,
+            unsaid,
             watched: BTreeMap::new(),
             refused: BTreeSet::new(),
             inbox,
+        }
+    }
+
+    /// Says in the log what could not be watched since the last time. Watching begins before there
+    /// is a log.
+    pub(super) fn complain(&mut self) {
+        for complaint in self.unsaid.drain(..) {
+            match complaint {
+                Complaint::Files(error) => {
+                    tracing::warn!(%error, "cannot watch files; changes are found by re-reading only");
+                }
+                Complaint::Directory(directory, error) => {
+                    tracing::warn!(directory = %directory.display(), %error,
+                        "cannot watch; changes here are found by re-reading only");
+                }
+            }
         }
     }
 
@@ -94,8 +122,7 @@ impl Watch {
                 }
                 Err(e) => {
                     if self.refused.insert(dir.clone()) {
-                        tracing::warn!(directory = %dir.display(), error = %e,
-                            "cannot watch; changes here are found by re-reading only");
+                        self.unsaid.push(Complaint::Directory(dir, e));
                     }
                 }
             }

@@ -8,6 +8,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
@@ -28,6 +30,9 @@ const KEEPALIVE_PROBES: u32 = 4;
 /// How long to leave the kernel alone when it has no more descriptors or memory for us.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
+/// So many clients may have gone in a row before we came; more is no accident.
+const MAX_GONE: u32 = 16;
+
 /// Streams that wait to be taken over by their worker.
 const HANDED_QUEUE: usize = 128;
 
@@ -36,6 +41,7 @@ const HANDED_QUEUE: usize = 128;
 pub(super) struct Intake {
     pub(super) purpose: Purpose,
     source: Source,
+    complaints: Arc<Complaints>,
 }
 
 #[derive(Debug)]
@@ -104,10 +110,13 @@ fn open_shared(
         }
         Sharing::Handing => hand_out(alone, workers),
     };
-    let intakes = sources
-        .into_iter()
-        .map(|source| Intake { purpose, source })
-        .collect();
+    let complaints = Complaints::new();
+    let intake = |source| Intake {
+        purpose,
+        source,
+        complaints: Arc::clone(&complaints),
+    };
+    let intakes = sources.into_iter().map(intake).collect();
     Ok((bound, intakes))
 }
 
@@ -147,11 +156,11 @@ impl Intake {
     /// Takes connections in until the process drains, and then those that are in the queue
     /// already: closing the socket would reset them.
     pub(super) async fn run(self, worker: Rc<Worker>) -> io::Result<()> {
-        let purpose = self.purpose;
+        let (purpose, complaints) = (self.purpose, self.complaints);
         match self.source {
             Source::Own(listener) => {
                 let listener = TcpListener::from_std(listener)?;
-                accept(&worker, &listener, |tcp, peer| {
+                accept(&worker, &listener, &complaints, |tcp, peer| {
                     admit(&worker, tcp, peer, purpose);
                 })
                 .await;
@@ -161,7 +170,7 @@ impl Intake {
                 let listener = TcpListener::from_std(listener)?;
                 tokio::task::spawn_local(take_over(Rc::clone(&worker), streams, purpose));
                 let next = Cell::new(0_usize);
-                accept(&worker, &listener, |tcp, peer| {
+                accept(&worker, &listener, &complaints, |tcp, peer| {
                     let turn = next.replace(next.get().wrapping_add(1)) % workers.len().max(1);
                     if let (Some(to), Ok(tcp)) = (workers.get(turn), tcp.into_std()) {
                         let _ = to.try_send((tcp, peer));
@@ -182,8 +191,13 @@ async fn take_over(worker: Rc<Worker>, mut streams: mpsc::Receiver<Handed>, purp
     }
 }
 
-async fn accept(worker: &Worker, listener: &TcpListener, take: impl Fn(TcpStream, SocketAddr)) {
-    let mut complaints = Complaints::default();
+async fn accept(
+    worker: &Worker,
+    listener: &TcpListener,
+    complaints: &Complaints,
+    take: impl Fn(TcpStream, SocketAddr),
+) {
+    let mut in_a_row = 0_u32;
     // What comes once the drain has begun may have been queued before it.
     let mut left = BACKLOG;
     let mut draining = std::pin::pin!(worker.draining.started());
@@ -195,6 +209,7 @@ async fn accept(worker: &Worker, listener: &TcpListener, take: impl Fn(TcpStream
         };
         match accepted {
             Ok((tcp, peer)) => {
+                in_a_row = 0;
                 take(tcp, peer);
                 left -= i32::from(worker.draining.is_started());
                 if left == 0 {
@@ -204,7 +219,8 @@ async fn accept(worker: &Worker, listener: &TcpListener, take: impl Fn(TcpStream
             Err(error) => {
                 worker.metrics.accept_failed();
                 complaints.log(&error);
-                if !is_of_one_connection(&error) {
+                in_a_row = in_a_row.saturating_add(1);
+                if !is_of_one_connection(&error) || in_a_row > MAX_GONE {
                     tokio::time::sleep(BACK_OFF).await;
                 }
             }
@@ -223,24 +239,33 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// Says once a second that connections can't be accepted.
-#[derive(Default)]
+/// Says once a second, for all workers together, that connections can't be accepted.
+#[derive(Debug)]
 struct Complaints {
-    last: Option<Instant>,
-    unsaid: u64,
+    since: Instant,
+    /// When it may be said again, in milliseconds.
+    next: AtomicU64,
+    unsaid: AtomicU64,
 }
 
 impl Complaints {
-    fn log(&mut self, error: &io::Error) {
-        self.unsaid += 1;
-        let now = Instant::now();
-        let recent = |last: Instant| now.duration_since(last) < Duration::from_secs(1);
-        if !self.last.is_some_and(recent) {
-            tracing::warn!(%error, times = self.unsaid, "cannot accept connections");
-            *self = Self {
-                last: Some(now),
-                unsaid: 0,
-            };
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            since: Instant::now(),
+            next: AtomicU64::new(0),
+            unsaid: AtomicU64::new(0),
+        })
+    }
+
+    fn log(&self, error: &io::Error) {
+        self.unsaid.fetch_add(1, Ordering::Relaxed);
+        let now = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let next = self.next.load(Ordering::Relaxed);
+        let (relaxed, again) = (Ordering::Relaxed, now.saturating_add(1000));
+        let swap = |next| self.next.compare_exchange(next, again, relaxed, relaxed);
+        if now >= next && swap(next).is_ok() {
+            let times = self.unsaid.swap(0, Ordering::Relaxed);
+            tracing::warn!(%error, times, "cannot accept connections");
         }
     }
 }
@@ -303,11 +328,11 @@ mod tests {
 
     #[test]
     fn complaints_are_made_once_a_second() {
-        let mut complaints = Complaints::default();
+        let complaints = Complaints::new();
         let error = io::Error::other("no descriptors");
         for _ in 0..10 {
             complaints.log(&error);
         }
-        assert_eq!(complaints.unsaid, 9);
+        assert_eq!(complaints.unsaid.load(Ordering::Relaxed), 9);
     }
 }

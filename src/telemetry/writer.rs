@@ -79,6 +79,7 @@ impl LogSink {
             output,
             shared: Arc::clone(&shared),
             complained: None,
+            is_within_line: false,
         };
         // Without a thread the receiver is gone, and every send fails and is counted.
         let _ = thread::Builder::new()
@@ -153,6 +154,8 @@ struct Writer<W> {
     shared: Arc<Shared>,
     /// When dropped lines were last complained of, and how many there were then.
     complained: Option<(Instant, u64)>,
+    /// What was written last is the beginning of a line.
+    is_within_line: bool,
 }
 
 impl<W: Write> Writer<W> {
@@ -163,9 +166,12 @@ impl<W: Write> Writer<W> {
                     let cost = lines.len() + BATCH_OVERHEAD;
                     // A broken output (a closed pipe) may come back no more, but the service must
                     // live on: its lines count as dropped.
-                    match write_all(&mut self.output, &lines) {
+                    match self.write_lines(&lines) {
                         Ok(()) => self.complain(),
-                        Err(_) => self.shared.drop_lines(&lines),
+                        Err(written) => {
+                            self.shared
+                                .drop_lines(lines.get(written..).unwrap_or_default());
+                        }
                     }
                     self.shared.queued_bytes.fetch_sub(cost, Ordering::Relaxed);
                     self.shared.keep(lines);
@@ -176,6 +182,19 @@ impl<W: Write> Writer<W> {
                 }
             }
         }
+    }
+
+    /// Writes whole lines; how much of them was written when the output breaks. A line that broke
+    /// off is ended first, so that no other is lost with it.
+    fn write_lines(&mut self, lines: &[u8]) -> Result<(), usize> {
+        if self.is_within_line {
+            write_all(&mut self.output, b"\n").map_err(|_| 0_usize)?;
+            self.is_within_line = false;
+        }
+        write_all(&mut self.output, lines).inspect_err(|written| {
+            let last = written.checked_sub(1).and_then(|last| lines.get(last));
+            self.is_within_line = last.is_some_and(|last| *last != b'\n');
+        })
     }
 
     /// Says in the log that lines are missing from it.
@@ -194,15 +213,17 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// As [`Write::write_all`], but patient with a descriptor that someone set not to block.
-fn write_all(output: &mut impl Write, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match output.write(bytes) {
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
+/// As [`Write::write_all`], but patient with a descriptor that someone set not to block; and it
+/// says how much was written when the output breaks.
+fn write_all(output: &mut impl Write, bytes: &[u8]) -> Result<(), usize> {
+    let mut written = 0;
+    while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
+        match output.write(rest) {
+            Ok(0) => return Err(written),
+            Ok(more) => written += more,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(RETRY),
-            Err(error) => return Err(error),
+            Err(_) => return Err(written),
         }
     }
     Ok(())
@@ -258,6 +279,51 @@ mod tests {
         sink.flush_blocking(PATIENCE);
         let next = sink.buffer(LARGE);
         assert_eq!((next.as_ptr(), next.len()), (memory, 0));
+    }
+
+    /// Takes so many bytes, then nothing for one write, then everything.
+    struct FullOnce {
+        room: usize,
+        was_full: bool,
+        taken: io::PipeWriter,
+    }
+
+    impl Write for FullOnce {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.was_full {
+                return self.taken.write(bytes);
+            }
+            self.was_full = self.room == 0;
+            if self.was_full {
+                return Err(ErrorKind::StorageFull.into());
+            }
+            let count = self.room.min(bytes.len());
+            self.room -= count;
+            self.taken.write(bytes.get(..count).unwrap_or_default())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_that_broke_off_takes_no_other_with_it() {
+        let (mut reader, taken) = io::pipe().unwrap();
+        let (room, was_full) = (6, false);
+        let sink = LogSink::new(FullOnce {
+            room,
+            was_full,
+            taken,
+        });
+        sink.write(b"one\ntwo\nthree\n".to_vec());
+        sink.write(b"four\n".to_vec());
+        sink.flush_blocking(PATIENCE);
+        assert_eq!(sink.dropped(), 2);
+        drop(sink);
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "one\ntw\nfour\n");
     }
 
     #[test]

@@ -235,8 +235,10 @@ where
     }
 
     /// Once the client has been told of the end, it may go on speaking, but not fall silent.
+    ///
+    /// So may a backend that takes nothing any more: what it has still to say may be on its way.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<Cause> {
-        if self.down.stage != Stage::Ended {
+        if self.down.stage != Stage::Ended && self.up.stage != Stage::Unheard {
             return Poll::Pending;
         }
         let carried = self.carried();
@@ -245,6 +247,9 @@ where
             .get_or_insert_with(|| (Box::pin(sleep(GRACE)), carried));
         while timer.as_mut().poll(cx).is_ready() {
             if *before == carried {
+                if self.down.stage == Stage::Open {
+                    return Poll::Ready(Cause::BackendBroke);
+                }
                 return Poll::Ready(self.cause);
             }
             *before = carried;
@@ -287,7 +292,10 @@ where
                 Poll::Ready(reason) => Cause::Ended(reason),
                 Poll::Pending => ready!(this.poll_carry(cx)),
             };
-            let ours = matches!(this.cause, Cause::Ended(_) | Cause::MessageTooBig);
+            let ours = matches!(
+                this.cause,
+                Cause::Ended(_) | Cause::MessageTooBig | Cause::BackendBroke
+            );
             if !ours || this.down.stage != Stage::Open {
                 return Poll::Ready(this.end());
             }

@@ -128,3 +128,20 @@ async fn a_backend_whose_connection_is_reset_is_reported_to_the_client() {
     let (end, ()) = tokio::join!(tunnel, script);
     assert_eq!((end.code, end.cause), (1011, Cause::BackendBroke));
 }
+
+#[tokio::test]
+async fn a_backend_that_takes_nothing_any_more_is_broken_when_it_falls_silent() {
+    let (tunnel, mut client, backend, _sessions) = over_tcp().await;
+    // Every write fails from here on, and no read does.
+    let near = socket2::SockRef::from(&tunnel.backend);
+    near.shutdown(std::net::Shutdown::Write).unwrap();
+    let script = async {
+        client.write_all(MASKED_HELLO).await.unwrap();
+        let mut received = Vec::new();
+        client.read_to_end(&mut received).await.unwrap();
+        assert_eq!(received, close_frame(1011, "backend broke"));
+        drop((client, backend));
+    };
+    let (end, ()) = tokio::join!(tunnel, script);
+    assert_eq!((end.code, end.cause), (1011, Cause::BackendBroke));
+}
