@@ -41,3 +41,6 @@ pub mod demo;
 pub mod app;
 // L7: the commands.
 pub mod cli;
+// L8: what must hold of all this for any bytes; not in the program.
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;

@@ -49,6 +49,8 @@ use std::thread::JoinHandle;
 pub use limits::Limiter;
 
 use connection::Purpose;
+#[cfg(any(test, fuzzing))]
+pub(crate) use upstream::reading;
 
 use crate::runtime::drain::Draining;
 use crate::sessions::Counts;

@@ -7,6 +7,8 @@ mod answer_head;
 mod content;
 mod link;
 mod message;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod reading;
 #[cfg(test)]
 mod tests;
 mod transport;
