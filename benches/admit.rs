@@ -6,122 +6,19 @@
     reason = "a benchmark that cannot be set up has nothing to measure"
 )]
 
-use std::{hint::black_box, sync::Arc, time::Duration};
+#[path = "harness/gate.rs"]
+mod gate;
+
+use std::{hint::black_box, time::Duration};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use doorward::{
-    auth::{
-        Access, Algorithm, Audience, Carrier, Decision, EncodedSlashes, Extraction, Gate,
-        HostPattern, Hosts, IssuerSettings, JwtVerifier, KeyDigest, KeySet, KeySettings, KeyTable,
-        Memo, Methods, Origins, Pattern, Permissions, Placement, Policy, Protected, Reserved,
-        Rewrite, Rule, SpeaksFor, Transports, UpstreamCredential, UserId, UserTemplate, Verifiers,
-    },
-    clock::Timestamp,
-    secret::Secret,
-};
-use http::{HeaderName, Request, request::Parts};
+use doorward::auth::{Decision, Gate, Memo};
+use gate::{NOW, gate, head, key, token};
+use http::request::Parts;
 
 /// That of the program.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
-const SECRET: &[u8] = b"a secret of the benchmark, 32 bytes and more";
-
-/// A gate as `generic` makes it, with this many keys of one file.
-fn gate(keys: u32) -> Gate {
-    let digests: Vec<_> = (0..keys)
-        .map(|n| KeyDigest::of(key(n).as_bytes()))
-        .collect();
-    let mut table = KeyTable::builder();
-    let settings = KeySettings {
-        name: "bench".into(),
-        speaks_for: SpeaksFor::Bound(UserId::parse("alice").expect("an id")),
-        permissions: Permissions::default(),
-        transports: Transports::Both,
-        expires: None,
-    };
-    table.file(&digests, settings).expect("distinct keys");
-    let header = HeaderName::from_static("user_id");
-    let none = || UpstreamCredential::None;
-    Gate {
-        hosts: Hosts::new(vec![HostPattern::parse("chat.example")]),
-        origins: Origins::default(),
-        extraction: Extraction {
-            http: vec![
-                Carrier::Bearer,
-                Carrier::Header(HeaderName::from_static("x-api-key")),
-            ],
-            websocket: vec![Carrier::Bearer, Carrier::Query("token".into())],
-            token_size: 8192,
-        },
-        verifiers: Verifiers {
-            keys: table.build(),
-            issuers: vec![issuer()],
-            default_user: None,
-        },
-        policy: Policy::new(vec![Rule {
-            name: "/**".into(),
-            pattern: Pattern::parse("/**").expect("a pattern"),
-            methods: Methods::All,
-            access: Access::Authenticated,
-            encoded_slash: EncodedSlashes::Refuse,
-        }]),
-        rewrite: Rewrite {
-            protected: Protected::new(["user_id"]),
-            cookies: Vec::new(),
-            credential_parameter: Some("token".into()),
-            http: Placement::Headers(vec![header.clone()]),
-            websocket: Placement::Headers(vec![header]),
-            http_credential: none(),
-            websocket_credential: none(),
-        },
-    }
-}
-
-fn issuer() -> JwtVerifier {
-    let settings = IssuerSettings {
-        name: "local".into(),
-        algorithms: vec![Algorithm::HS256],
-        issuer: None,
-        audience: Audience::Unnamed,
-        user: UserTemplate::parse("{sub}").expect("a template"),
-        require: vec!["exp".into()],
-        leeway: Duration::from_secs(30),
-        permissions_claim: None,
-        default_permissions: Vec::new(),
-        roles: std::collections::HashMap::new(),
-        reserved: Reserved::default(),
-    };
-    let keys = KeySet::from_secret(&Secret::new(SECRET)).expect("a secret");
-    JwtVerifier::new(settings, Arc::new(keys))
-}
-
-fn key(n: u32) -> String {
-    format!("dw_{n:038}")
-}
-
-fn token() -> String {
-    let claims = serde_json::json!({"sub": "alice", "exp": NOW.as_millis() / 1000 + 3600});
-    let key = jsonwebtoken::EncodingKey::from_secret(SECRET);
-    jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).expect("a token")
-}
-
-fn head(credential: &str) -> Parts {
-    let request = Request::builder()
-        .method("POST")
-        .uri("/message")
-        .header("host", "chat.example")
-        .header("user-agent", "python-requests/2.32.3")
-        .header("accept-encoding", "gzip, deflate")
-        .header("accept", "*/*")
-        .header("connection", "keep-alive")
-        .header("content-type", "application/json")
-        .header("content-length", "17")
-        .header("authorization", format!("Bearer {credential}"))
-        .header("user_id", "mallory");
-    request.body(()).expect("a request").into_parts().0
-}
 
 /// The decision is handed back, so that dropping it isn't measured: the head goes on upstream.
 fn admit(gate: &Gate, head: Parts, memo: &mut Memo) -> Decision {
