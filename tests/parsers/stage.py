@@ -1,0 +1,150 @@
+"""A backend of some kind, doorward before it as an operator would run it, and what the backend made of it all."""
+
+import json
+import pathlib
+import socket
+import ssl
+
+from credentials import token
+from packages import CACHE, PYTHON, missing
+from sidecar import Process, Sidecar
+
+BACKENDS = pathlib.Path(__file__).resolve().parent / "backends"
+BACKEND_KEY = "backend-key-http-0123456789"
+
+GENERIC = """
+[backend]
+url = "{backend}"
+profile = "generic"
+http_key_file = "secrets/backend-http"
+ws_key_file = "secrets/backend-http"
+
+[[issuer]]
+name = "local"
+algorithms = ["HS256"]
+secret_file = "secrets/jwt"
+
+[[route]]
+path = "/status"
+access = "open"
+
+# Nobody in earnest is refused so often.
+[limits]
+failures_per_address = "off"
+"""
+
+CAT = """
+[backend]
+url = "{backend}"
+profile = "cheshire-cat-1"
+http_key_file = "secrets/backend-http"
+ws_key_file = "secrets/backend-http"
+
+[limits]
+failures_per_address = "off"
+"""
+
+
+class Kind:
+    """A backend program: how it is started, what it cannot show."""
+
+    def __init__(self, name, *command, needs=None, malformed=b"GET /canary HTTP/1.1\r\nHost: h\r\nX Y: z\r\n\r\n"):
+        self.name, self.command, self.needs, self.malformed = name, command, needs, malformed
+
+    def unavailable(self):
+        return missing(*self.needs) if self.needs else None
+
+    def start(self, records, log):
+        return Process([*self.command, records], log, env={"GOCACHE": str(CACHE / "go"), "PYTHONDONTWRITEBYTECODE": "1"})
+
+
+KINDS = [
+    Kind("uvicorn-h11", PYTHON, BACKENDS / "asgi.py", "h11"),
+    Kind("uvicorn-httptools", PYTHON, BACKENDS / "asgi.py", "httptools"),
+    Kind("node", "node", BACKENDS / "node.mjs", needs=("node", "nodejs")),
+    Kind("go", "go", "run", BACKENDS / "go.go", needs=("go", "golang-go")),
+    Kind("wsgi", PYTHON, BACKENDS / "wsgi.py"),
+    Kind("capture", PYTHON, BACKENDS / "capture.py"),
+]
+
+
+class Stage:
+    """A backend and the doorwards before it, as a `with` block. Ports are the system's choice."""
+
+    def __init__(self, kind, folder, doorward):
+        self.kind, self.folder, self.doorward = kind, pathlib.Path(folder), doorward
+        self.folder.mkdir()
+        self.records, self.read_to = self.folder / "records.jsonl", 0
+        self.records.touch()
+        self.running, self.ports, self.contexts, self.words = [], {}, {}, {}
+
+    def __enter__(self):
+        try:
+            backend = self._keep(self.kind.start(self.records, self.folder / "backend.log"))
+            self.backend_port = int(backend.wait_for("listening "))
+            for profile, settings in {"generic": GENERIC, "cat": CAT}.items():
+                self._serve(profile, settings)
+            return self
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *_):
+        for process in reversed(self.running):
+            process.stop()
+
+    def _keep(self, process):
+        self.running.append(process)
+        return process
+
+    def _serve(self, profile, settings):
+        sidecar = Sidecar(self.doorward, self.folder / profile)
+        (sidecar.folder / "secrets" / "backend-http").write_text(BACKEND_KEY)
+        secret = json.loads(sidecar.command("secret", "--format", "json"))["secret"]
+        (sidecar.folder / "secrets" / "jwt").write_text(secret)
+        # Words in cases that stand for what is made anew for each run.
+        for user in ["alice", "bob"]:
+            self.words[user if profile == "generic" else f"cat-{user}"] = sidecar.key("--user", user)
+        if profile == "generic":
+            self.words |= {"alice-token": token(secret, "alice"), "bob-token": token(secret, "bob")}
+        sidecar.write(settings.format(backend=f"http://127.0.0.1:{self.backend_port}"))
+        # One worker: every request meets the connections that those before it left.
+        server = self._keep(sidecar.serve(env={"DOORWARD_LISTEN_WORKERS": "1"}))
+        self.ports[profile] = int(server.wait_for("ready ").rsplit(":", 1)[1])
+        self.contexts[profile] = tls_context(sidecar.ca)
+
+    def fill(self, text):
+        """The text with its words replaced, as bytes."""
+        for word, value in self.words.items():
+            text = text.replace(f"{{{word}}}", value)
+        return text.encode("latin-1")
+
+    @property
+    def secrets(self):
+        """What only the client and doorward know, by name."""
+        return self.words
+
+    def news(self):
+        """What the backend has written since the last time."""
+        with self.records.open() as file:
+            file.seek(self.read_to)
+            lines = file.read()
+        whole = lines[: lines.rfind("\n") + 1]
+        self.read_to += len(whole.encode())
+        return [json.loads(line) for line in whole.splitlines()]
+
+
+def tls_context(authority):
+    context = ssl.create_default_context(cafile=str(authority))
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    return context
+
+
+def say_to_backend(stage, data):
+    """What the backend answers to bytes that come to it without doorward."""
+    with socket.create_connection(("127.0.0.1", stage.backend_port), timeout=10) as connection:
+        connection.sendall(data)
+        heard = b""
+        while b"\r\n\r\n" not in heard and (piece := connection.recv(65536)):
+            heard += piece
+    return heard
