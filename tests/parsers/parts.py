@@ -1,9 +1,11 @@
 """The parts of the run, and how they report."""
 
+import random
 import time
 
+import chance
 import table
-from stage import Stage
+from stage import CAPTURE, Stage
 
 
 class Report:
@@ -53,4 +55,11 @@ def run_table(kinds, folder, doorward, _options, report):
             table.run(stage, report)
 
 
-PARTS = {"table": run_table}
+def run_random(_kinds, folder, doorward, options, report):
+    seed = random.randrange(2**32) if options.seed is None else options.seed
+    print(f"random: {options.random} requests, seed {seed}", flush=True)
+    with report.section("random"), Stage(CAPTURE, folder / "random", doorward) as stage:
+        chance.run(stage, options.random, seed, report)
+
+
+PARTS = {"table": run_table, "random": run_random}

@@ -58,13 +58,14 @@ class Kind:
         return Process([*self.command, records], log, env={"GOCACHE": str(CACHE / "go"), "PYTHONDONTWRITEBYTECODE": "1"})
 
 
+CAPTURE = Kind("capture", PYTHON, BACKENDS / "capture.py")
 KINDS = [
     Kind("uvicorn-h11", PYTHON, BACKENDS / "asgi.py", "h11"),
     Kind("uvicorn-httptools", PYTHON, BACKENDS / "asgi.py", "httptools"),
     Kind("node", "node", BACKENDS / "node.mjs", needs=("node", "nodejs")),
     Kind("go", "go", "run", BACKENDS / "go.go", needs=("go", "golang-go")),
     Kind("wsgi", PYTHON, BACKENDS / "wsgi.py"),
-    Kind("capture", PYTHON, BACKENDS / "capture.py"),
+    CAPTURE,
 ]
 
 

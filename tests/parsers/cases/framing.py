@@ -34,6 +34,12 @@ CASES = [
     *[h1("A35", f"{method} with chunks", "Transfer-Encoding: chunked\r\n", "200 last", method=method, rest=f"{len(SMUGGLED):x}\r\n{SMUGGLED}\r\n0\r\n\r\n", body=SMUGGLED.encode())
       for method in ["GET", "HEAD", "OPTIONS", "DELETE", "PATCH"]],
     *[post("A36", f"coding {coding!r}", f"Transfer-Encoding: {coding}\r\n", "2\r\nhi\r\n0\r\n\r\n", "400 end") for coding in CODINGS],
+    *[post("A36", f"coding {coding!r} without a credential", f"Transfer-Encoding: {coding}\r\n", "2\r\nhi\r\n0\r\n\r\n", ("400 end", "401 end"), credential="")
+      for coding in CODINGS],
+    *[raw("A36", f"coding {coding!r} without a host", f"POST /case HTTP/1.1\r\nX-API-Key: {{alice}}\r\nTransfer-Encoding: {coding}\r\n\r\n2\r\nhi\r\n0\r\n\r\n", "400 end")
+      for coding in CODINGS],
+    # The end of the connection is for the coding, not for what is left of a body.
+    *[post("A36", f"coding {coding!r}, nothing in it", f"Transfer-Encoding: {coding}\r\n", "0\r\n\r\n", "400 end") for coding in CODINGS],
     post("A36", "coding in another case", "transfer-ENCODING: cHuNkEd\r\n", "2\r\nhi\r\n0\r\n\r\n", "200 last", body=b"hi"),
     raw("A36", "chunks in HTTP/1.0", "POST /case HTTP/1.0\r\nHost: localhost\r\nX-API-Key: {alice}\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", "400 end"),
     *[post("A37", f"length {length!r}", f"Content-Length: {length}\r\n", "abc", "400 end") for length in LENGTHS],
