@@ -22,6 +22,7 @@ class Request:
     data: list = dataclasses.field(default_factory=list)
     trailers: list = None
     split: int = None  # bytes of the header block in each frame
+    first: int = None  # bytes of it in the first of two frames
     padding: int = None  # bytes in each frame of data
 
 
@@ -42,18 +43,21 @@ class Http2:
         """Puts a request on the next stream."""
         stream, self.next_stream = self.next_stream, self.next_stream + 2
         bare = not request.data and request.trailers is None
-        self.connection.write(self._block(stream, request.fields, END_STREAM if bare else 0, request.split))
+        self.connection.write(self._block(stream, request.fields, END_STREAM if bare else 0, request))
         for number, piece in enumerate(request.data):
             last = number == len(request.data) - 1 and request.trailers is None
             self.connection.write(data_frame(stream, piece, END_STREAM if last else 0, request.padding))
         if request.trailers is not None:
-            self.connection.write(self._block(stream, request.trailers, END_STREAM, request.split))
+            self.connection.write(self._block(stream, request.trailers, END_STREAM, request))
         return stream
 
-    def _block(self, stream, fields, flags, split):
+    def _block(self, stream, fields, flags, request):
         block = self.encoder.encode([(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields])
-        size = split or max(len(block), 1)
-        pieces = [block[at : at + size] for at in range(0, len(block), size)] or [b""]
+        if request.first is not None:
+            pieces = [block[: request.first], block[request.first :]]
+        else:
+            size = request.split or max(len(block), 1)
+            pieces = [block[at : at + size] for at in range(0, len(block), size)] or [b""]
         kinds = [HEADERS] + [CONTINUATION] * (len(pieces) - 1)
         ends = [0] * (len(pieces) - 1) + [END_HEADERS]
         return b"".join(

@@ -4,6 +4,7 @@ import random
 import time
 
 import chance
+import shapes
 import table
 from stage import CAPTURE, Stage
 
@@ -62,4 +63,9 @@ def run_random(_kinds, folder, doorward, options, report):
         chance.run(stage, options.random, seed, report)
 
 
-PARTS = {"table": run_table, "random": run_random}
+def run_shapes(_kinds, folder, doorward, _options, report):
+    with report.section("shapes"), Stage(CAPTURE, folder / "shapes", doorward) as stage:
+        shapes.run(stage, report)
+
+
+PARTS = {"table": run_table, "random": run_random, "shapes": run_shapes}
