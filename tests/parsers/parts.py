@@ -6,6 +6,7 @@ import time
 import chance
 import shapes
 import table
+import varnish
 from stage import CAPTURE, Stage
 
 
@@ -68,4 +69,9 @@ def run_shapes(_kinds, folder, doorward, _options, report):
         shapes.run(stage, report)
 
 
-PARTS = {"table": run_table, "random": run_random, "shapes": run_shapes}
+def run_varnish(_kinds, folder, doorward, _options, report):
+    with report.section("varnish"):
+        varnish.run(folder / "varnish", doorward, report)
+
+
+PARTS = {"table": run_table, "random": run_random, "shapes": run_shapes, "varnish": run_varnish}

@@ -99,10 +99,7 @@ class Stage:
         return process
 
     def _serve(self, profile, settings):
-        sidecar = Sidecar(self.doorward, self.folder / profile)
-        (sidecar.folder / "secrets" / "backend-http").write_text(BACKEND_KEY)
-        secret = json.loads(sidecar.command("secret", "--format", "json"))["secret"]
-        (sidecar.folder / "secrets" / "jwt").write_text(secret)
+        sidecar, secret = with_secrets(self.doorward, self.folder / profile)
         # Words in cases that stand for what is made anew for each run.
         for user in ["alice", "bob"]:
             self.words[user if profile == "generic" else f"cat-{user}"] = sidecar.key("--user", user)
@@ -133,6 +130,15 @@ class Stage:
         whole = lines[: lines.rfind("\n") + 1]
         self.read_to += len(whole.encode())
         return [json.loads(line) for line in whole.splitlines()]
+
+
+def with_secrets(doorward, folder):
+    """An operator's folder with the backend's key and the issuer's secret in it, and the latter."""
+    sidecar = Sidecar(doorward, folder)
+    (sidecar.folder / "secrets" / "backend-http").write_text(BACKEND_KEY)
+    secret = json.loads(sidecar.command("secret", "--format", "json"))["secret"]
+    (sidecar.folder / "secrets" / "jwt").write_text(secret)
+    return sidecar, secret
 
 
 def tls_context(authority):
