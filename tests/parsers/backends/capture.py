@@ -12,7 +12,7 @@ from records import Records
 RECORDS = Records(sys.argv[1])
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 START = re.compile(rb"(" + TOKEN + rb") ([!-~]+) HTTP/1\.1")
-FIELD = re.compile(rb"(" + TOKEN + rb"): ?([!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?|)")
+FIELD = re.compile(rb"(" + TOKEN + rb"):[ \t]*([!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?|)[ \t]*")
 SIZE = re.compile(rb"([0-9a-fA-F]{1,16})\r\n")
 
 

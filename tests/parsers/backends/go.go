@@ -37,10 +37,19 @@ func pairs(header http.Header) [][2]string {
 			list = append(list, [2]string{name, ""})
 		}
 		for _, value := range values {
-			list = append(list, [2]string{name, value})
+			list = append(list, [2]string{name, latin1(value)})
 		}
 	}
 	return list
+}
+
+// As the others write bytes that are no text.
+func latin1(value string) string {
+	runes := []rune{}
+	for _, octet := range []byte(value) {
+		runes = append(runes, rune(octet))
+	}
+	return string(runes)
 }
 
 func handle(answer http.ResponseWriter, request *http.Request) {

@@ -41,6 +41,7 @@ CASES = [
     # The end of the connection is for the coding, not for what is left of a body.
     *[post("A36", f"coding {coding!r}, nothing in it", f"Transfer-Encoding: {coding}\r\n", "0\r\n\r\n", "400 end") for coding in CODINGS],
     post("A36", "coding in another case", "transfer-ENCODING: cHuNkEd\r\n", "2\r\nhi\r\n0\r\n\r\n", "200 last", body=b"hi"),
+    post("A36", "coding among blanks", "Transfer-Encoding: \t chunked \t\r\n", "2\r\nhi\r\n0\r\n\r\n", "200 last", body=b"hi"),
     raw("A36", "chunks in HTTP/1.0", "POST /case HTTP/1.0\r\nHost: localhost\r\nX-API-Key: {alice}\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", "400 end"),
     *[post("A37", f"length {length!r}", f"Content-Length: {length}\r\n", "abc", "400 end") for length in LENGTHS],
     post("A37", "two lengths", "Content-Length: 3\r\nContent-Length: 4\r\n", "abcd", "400 end"),
@@ -64,6 +65,8 @@ CASES = [
     *[h1("A40", f"{name}: {value}", f"{name}: {value}\r\n", "200 last") for name, value in
       [("Transfer_Encoding", "chunked"), ("Content_Length", "5"), ("X_Forwarded_For", "6.6.6.6"), ("Transfer.Encoding", "chunked"), ("CONTENT_LENGTH", "5")]],
     post("A40", "a length, and one of another spelling", "Content-Length: 3\r\nContent_Length: 99\r\nTransfer_Encoding: chunked\r\n", "abc", "200 last", body=b"abc"),
+    h1("A40", "a name that begins as the length's and overflows", f"Content-Length0{'a' * 270}: 0\r\n", "200 last"),
+    h1("A40", "bytes above 7F in a value", "X-Own: caf\u00e9\r\n", "200 last", arrives={"x-own": ["caf\u00e9"]}),
     h1("A40", "another's own name with _", "x_y: 1\r\n", "200 last", arrives={"x-y": ["1"]}),
     *[at_host("A41", f"hosts {hosts!r}", hosts, "400 last") for hosts in HOSTS],
     *[at_host("A41", f"hosts {hosts!r}", hosts, "421 last") for hosts in ["Host: evil\r\n", "Host: localhost.evil\r\n", "Host: evil.localhost\r\n"]],
@@ -93,4 +96,15 @@ UPGRADES = [
     h1("A31", "a handshake by POST", UPGRADE.format("websocket"), "400 last", method="POST"),
     h1("A31", "a handshake and a request behind it", UPGRADE.format("websocket"), "200 401 last", rest=BEHIND),
 ]
-CASES += UPGRADES
+SIZES = [
+    h1("A49", "a field of 40 KiB", f"X-Own: {'x' * 40_000}\r\n", "431 end"),
+    h1("A49", "101 fields", "".join(f"X-{number}: 1\r\n" for number in range(101)), ("431 end", "431 last")),
+    h1("A49", "a target of 9 KiB", "", ("414 end", "414 last"), target="/" + "x" * 9000),
+    h1("A49", "a method of 40 KiB", "", ("431 end", "400 end"), method="M" * 40_000),
+]
+VERSIONS = [
+    raw("0.1", "HTTP/1.0 with a host", "GET /case HTTP/1.0\r\nHost: localhost\r\nX-API-Key: {alice}\r\n\r\n", "200 end"),
+    raw("0.1", "HTTP/1.0 that would go on", "GET /case HTTP/1.0\r\nHost: localhost\r\nX-API-Key: {alice}\r\nConnection: keep-alive\r\n\r\n", ("200 end", "200 last")),
+    raw("0.1", "the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", ("400 end", "505 end", "end")),
+]
+CASES += UPGRADES + SIZES + VERSIONS
