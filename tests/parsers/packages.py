@@ -14,15 +14,16 @@ FROM_PYPI = ["uvicorn==0.54.0", "h11==0.16.0", "httptools==0.9.0", "gunicorn==27
 
 
 def within_environment():
-    """Goes on in a Python that has the packages; installs them first, once."""
+    """Goes on in a Python that has the packages; installs them first, once. Why that cannot be, if it comes back to say so."""
     if os.path.realpath(sys.prefix) == os.path.realpath(PYTHON.parent.parent):
-        return
+        return None
     done = CACHE / "installed.json"
     if not (done.exists() and json.loads(done.read_text()) == FROM_PYPI):
         CACHE.mkdir(parents=True, exist_ok=True)
         pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *FROM_PYPI]
         for command in [[sys.executable, "-m", "venv", "--clear", PYTHON.parent.parent], pip]:
-            subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=600)
+            if subprocess.run(command, stdin=subprocess.DEVNULL, timeout=600).returncode:
+                return f"{', '.join(FROM_PYPI)} cannot be installed; Python with venv and pip is needed"
         done.write_text(json.dumps(FROM_PYPI))
     os.execv(PYTHON, [PYTHON, *sys.argv])
 

@@ -55,6 +55,7 @@ def run_table(kinds, folder, doorward, _options, report):
             continue
         with report.section(kind.name), Stage(kind, folder / kind.name, doorward) as stage:
             table.run(stage, report)
+            report("doorward's log", stage.said_too_much())
 
 
 def run_random(_kinds, folder, doorward, options, report):
@@ -62,11 +63,13 @@ def run_random(_kinds, folder, doorward, options, report):
     print(f"random: {options.random} requests, seed {seed}", flush=True)
     with report.section("random"), Stage(CAPTURE, folder / "random", doorward) as stage:
         chance.run(stage, options.random, seed, report)
+        report("doorward's log", stage.said_too_much())
 
 
 def run_shapes(_kinds, folder, doorward, _options, report):
     with report.section("shapes"), Stage(CAPTURE, folder / "shapes", doorward) as stage:
         shapes.run(stage, report)
+        report("doorward's log", stage.said_too_much())
 
 
 def run_varnish(_kinds, folder, doorward, _options, report):

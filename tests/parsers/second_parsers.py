@@ -66,8 +66,10 @@ def _one(data, refused=False):
         body += event.data
     if not isinstance(event, h11.EndOfMessage):
         return None, "more", b""
-    # A server that changes to no other protocol goes on as ever.
-    goes_on = connection.their_state in [h11.DONE, h11.MIGHT_SWITCH_PROTOCOL]
+    # A server that changes to no other protocol goes on as ever; and after HTTP/1.0, if the client asks for it (RFC 9112 §9.3).
+    options = b",".join(value for name, value in request.headers if name == b"connection").lower().replace(b" ", b"").split(b",")
+    asked = request.http_version == b"1.0" and b"keep-alive" in options and b"close" not in options
+    goes_on = asked or connection.their_state in [h11.DONE, h11.MIGHT_SWITCH_PROTOCOL]
     return Parsed(request.method, request.target, body, refused), "end" if goes_on else "closed", connection.trailing_data[0]
 
 

@@ -136,6 +136,12 @@ class Stage:
         """What only the client and doorward know, by name."""
         return self.words
 
+    def said_too_much(self):
+        """What should not be in doorward's own words: a credential, a panic."""
+        said = "".join((self.folder / profile / "doorward.log").read_text() for profile in self.ports)
+        leaked = [f"{name}'s credential is in the log" for name, secret in self.secrets.items() if secret in said]
+        return leaked + [line for line in said.splitlines() if "panic" in line]
+
     def news(self):
         """What the backend has written since the last time."""
         with self.records.open() as file:

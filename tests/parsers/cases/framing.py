@@ -4,17 +4,22 @@ from cases import h1, raw
 from cases.identity import handshake
 
 HIDDEN = "GET /hidden HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {alice}\r\n\r\n"
-# The length of it is not known before its words are.
+# No credential in it: its length must be known here.
 SMUGGLED = "GET /hidden HTTP/1.1\r\nHost: localhost\r\nX: "
 CODINGS = ["gzip, chunked", "chunked, chunked", ",chunked", "chunked,", "identity", "xchunked", "chunkedx", "chunked, identity", '"chunked"', "chunked;q=1",
-           "chunked\r\nTransfer-Encoding: chunked", "chunked\r\nTransfer-Encoding: identity", "gzip\r\nTransfer-Encoding: chunked", "", "chunked\x0b", "\x0cchunked", "\x0bchunked", "chunked\x00", "\\chunked", "chun ked"]
+           "chunked\r\nTransfer-Encoding: chunked", "chunked\r\nTransfer-Encoding: identity", "gzip\r\nTransfer-Encoding: chunked", "", "chunked\x0b",
+           "\x0cchunked", "\x0bchunked", "chunked\x00", "\\chunked", "chun ked"]
 LENGTHS = ["+3", "0x3", "3_", "", "-1", "18446744073709551616", "99999999999999999999999", "3, 4", "3 3", "3;", "three", "\u00b3", "3.0", "3\x0b", "3,"]
 CHUNKS = ["0x3\r\nabc\r\n", "+3\r\nabc\r\n", "3_\r\nabc\r\n", "\r\nabc\r\n", "11111111111111111\r\nabc", "3\nabc\n", "3;a\rb\r\nabc\r\n", "3\r\nabcd\r\n",
-          "g\r\nabc\r\n", "-1\r\nabc\r\n", "3\r\nabc0\r\n\r\n", "3;a\nb\r\nabc\r\n", "5\r\nabc\r\n", "3\r\nabc\n", "3\r\n\nabc\r\n", " 3\r\nabc\r\n", "3\r\nabcX\r\n", ";\r\nabc\r\n"]
-LINES = ["X-A : 1", ": 1", "X-A", "X-A: 1\r\n folded", "X-A: 1\r\n\tfolded", "X-A: a\0b", "X-A: a\rb", "X(A): 1", " X-A: 1", "\tX-A: 1", "X-A\x01: 1", "X-\u00e4: 1", "X-A\t: 1",
-         "Content-Length : 3", "Transfer-Encoding : chunked", "Transfer-Encoding\x0b: chunked", "X-A: \x7f", "user_id\0: evil", "user id: evil", "X: y\r\r\nuser_id: evil"]
+          "g\r\nabc\r\n", "-1\r\nabc\r\n", "3\r\nabc0\r\n\r\n", "3;a\nb\r\nabc\r\n", "5\r\nabc\r\n", "3\r\nabc\n", "3\r\n\nabc\r\n", " 3\r\nabc\r\n",
+          "3\r\nabcX\r\n", ";\r\nabc\r\n"]
+LINES = ["X-A : 1", ": 1", "X-A", "X-A: 1\r\n folded", "X-A: 1\r\n\tfolded", "X-A: a\0b", "X-A: a\rb", "X(A): 1", " X-A: 1", "\tX-A: 1", "X-A\x01: 1",
+         "X-\u00e4: 1", "X-A\t: 1",
+         "Content-Length : 3", "Transfer-Encoding : chunked", "Transfer-Encoding\x0b: chunked", "X-A: \x7f", "user_id\0: evil", "user id: evil",
+         "X: y\r\r\nuser_id: evil"]
 HOSTS = ["", "Host: localhost\r\nHost: localhost\r\n", "Host: localhost\r\nHost: evil\r\n", "Host: localhost, evil\r\n", "Host: user@localhost\r\n",
-         "Host: localhost@evil\r\n", "Host: localhost/x\r\n", "Host: \r\n", "Host: localhost:x\r\n", "Host: localhost#\r\n", "Host: local host\r\n", "Host: localhost?\r\n",
+         "Host: localhost@evil\r\n", "Host: localhost/x\r\n", "Host: \r\n", "Host: localhost:x\r\n", "Host: localhost#\r\n", "Host: local host\r\n",
+         "Host: localhost?\r\n",
          "Host: localhost:443:1\r\n", "Host: http://localhost\r\n"]
 
 
@@ -29,14 +34,17 @@ def at_host(id, name, hosts, expected, target="/case", **more):
 CASES = [
     *[post("A35", f"a length and chunks, {order}", lines, "0\r\n\r\n" + HIDDEN, ("400 end", "200 end")) for order, lines in
       [("length first", "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n"), ("length last", "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n")]],
-    *[h1("A35", f"{method} with a length", f"Content-Length: {len(SMUGGLED)}\r\n", "200 last", method=method, rest=SMUGGLED, body=SMUGGLED.encode())
+    *[h1("A35", f"{method} with a length", f"Content-Length: {len(SMUGGLED)}\r\n", "200 last", method=method, rest=SMUGGLED,
+         body=SMUGGLED.encode())
       for method in ["GET", "HEAD", "OPTIONS", "DELETE", "PATCH"]],
-    *[h1("A35", f"{method} with chunks", "Transfer-Encoding: chunked\r\n", "200 last", method=method, rest=f"{len(SMUGGLED):x}\r\n{SMUGGLED}\r\n0\r\n\r\n", body=SMUGGLED.encode())
+    *[h1("A35", f"{method} with chunks", "Transfer-Encoding: chunked\r\n", "200 last", method=method,
+        rest=f"{len(SMUGGLED):x}\r\n{SMUGGLED}\r\n0\r\n\r\n", body=SMUGGLED.encode())
       for method in ["GET", "HEAD", "OPTIONS", "DELETE", "PATCH"]],
     *[post("A36", f"coding {coding!r}", f"Transfer-Encoding: {coding}\r\n", "2\r\nhi\r\n0\r\n\r\n", "400 end") for coding in CODINGS],
     *[post("A36", f"coding {coding!r} without a credential", f"Transfer-Encoding: {coding}\r\n", "2\r\nhi\r\n0\r\n\r\n", ("400 end", "401 end"), credential="")
       for coding in CODINGS],
-    *[raw("A36", f"coding {coding!r} without a host", f"POST /case HTTP/1.1\r\nX-API-Key: {{alice}}\r\nTransfer-Encoding: {coding}\r\n\r\n2\r\nhi\r\n0\r\n\r\n", "400 end")
+    *[raw("A36", f"coding {coding!r} without a host", f"POST /case HTTP/1.1\r\nX-API-Key: {{alice}}\r\nTransfer-Encoding: {coding}\r\n\r\n"
+          "2\r\nhi\r\n0\r\n\r\n", "400 end")
       for coding in CODINGS],
     # The end of the connection is for the coding, not for what is left of a body.
     *[post("A36", f"coding {coding!r}, nothing in it", f"Transfer-Encoding: {coding}\r\n", "0\r\n\r\n", "400 end") for coding in CODINGS],
@@ -57,14 +65,16 @@ CASES = [
     post("A38", "no last empty line, and gone", "Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n0\r\n", "left", leaves=True, at_most=0),
     post("A38", "an extension", "Transfer-Encoding: chunked\r\n", '3;a=b;c="d"\r\nabc\r\n0;x\r\n\r\n', "200 last", body=b"abc"),
     post("A38", "zeros before the size", "Transfer-Encoding: chunked\r\n", "0000003\r\nabc\r\n000\r\n\r\n", "200 last", body=b"abc"),
-    post("A38", "a request behind chunks", "Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n0\r\n\r\nGET /two HTTP/1.1\r\nHost: localhost\r\n\r\n", "200 401 last", body=b"abc"),
+    post("A38", "a request behind chunks", "Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n0\r\n\r\nGET /two HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "200 401 last", body=b"abc"),
     *[post("A39", f"line {line!r}", f"{line}\r\n", "", "400 end") for line in LINES],
     raw("A39", "bare line feeds", "GET /case HTTP/1.1\nHost: localhost\nX-API-Key: {alice}\n\n", ("400 end", "200 last")),
     raw("A39", "one bare line feed", "GET /case HTTP/1.1\r\nHost: localhost\r\nX-A: b\nuser_id: evil\r\nX-API-Key: {alice}\r\n\r\n", ("400 end", "200 last")),
     raw("A39", "empty lines before", "\r\n\r\nGET /case HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {alice}\r\n\r\n", ("400 end", "200 last")),
     *[h1("A40", f"{name}: {value}", f"{name}: {value}\r\n", "200 last") for name, value in
       [("Transfer_Encoding", "chunked"), ("Content_Length", "5"), ("X_Forwarded_For", "6.6.6.6"), ("Transfer.Encoding", "chunked"), ("CONTENT_LENGTH", "5")]],
-    post("A40", "a length, and one of another spelling", "Content-Length: 3\r\nContent_Length: 99\r\nTransfer_Encoding: chunked\r\n", "abc", "200 last", body=b"abc"),
+    post("A40", "a length, and one of another spelling", "Content-Length: 3\r\nContent_Length: 99\r\nTransfer_Encoding: chunked\r\n", "abc",
+        "200 last", body=b"abc"),
     h1("A40", "a name that begins as the length's and overflows", f"Content-Length0{'a' * 270}: 0\r\n", "200 last"),
     h1("A40", "bytes above 7F in a value", "X-Own: caf\u00e9\r\n", "200 last", arrives={"x-own": ["caf\u00e9"]}),
     h1("A40", "another's own name with _", "x_y: 1\r\n", "200 last", arrives={"x-y": ["1"]}),
@@ -86,7 +96,8 @@ CASES = [
 UPGRADE = "Connection: Upgrade\r\nUpgrade: {}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
 BEHIND = "GET /two HTTP/1.1\r\nHost: localhost\r\n\r\n"
 UPGRADES = [
-    *[handshake("A29", f"the backend answers {status} to a handshake", f"/case?answer={status}", f"{status} 401 last", credential="X-API-Key: {alice}\r\n", rest=BEHIND)
+    *[handshake("A29", f"the backend answers {status} to a handshake", f"/case?answer={status}", f"{status} 401 last",
+        credential="X-API-Key: {alice}\r\n", rest=BEHIND)
       for status in [200, 403, 500]],
     *[h1("A30", f"Upgrade: {protocol}", f"Connection: Upgrade\r\nUpgrade: {protocol}\r\n", "200 last") for protocol in ["foo", "TLS/1.0", "h2c", "HTTP/2.0"]],
     h1("A30", "h2c with its settings", "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n", "200 last"),
@@ -104,7 +115,8 @@ SIZES = [
 ]
 VERSIONS = [
     raw("0.1", "HTTP/1.0 with a host", "GET /case HTTP/1.0\r\nHost: localhost\r\nX-API-Key: {alice}\r\n\r\n", "200 end"),
-    raw("0.1", "HTTP/1.0 that would go on", "GET /case HTTP/1.0\r\nHost: localhost\r\nX-API-Key: {alice}\r\nConnection: keep-alive\r\n\r\n", ("200 end", "200 last")),
+    raw("0.1", "HTTP/1.0 that would go on", "GET /case HTTP/1.0\r\nHost: localhost\r\nX-API-Key: {alice}\r\nConnection: keep-alive\r\n\r\n",
+        ("200 end", "200 last")),
     raw("0.1", "the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", ("400 end", "505 end", "end")),
 ]
 CASES += UPGRADES + SIZES + VERSIONS

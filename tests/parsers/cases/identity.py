@@ -13,7 +13,7 @@ FORWARDED = [
 ]
 NOMINATED = ["user_id", "User-Id", "x-forwarded-for", "authorization", "x-request-id", "x-api-key", "host", "x-forwarded-proto", "x-forwarded-host"]
 TRAILERS = ["user_id: evil", "User-Id: evil", "Authorization: Bearer x", "Content-Length: 3", "X-Forwarded-For: 6.6.6.6", "X-Own: 1", "Host: evil"]
-
+            
 
 def handshake(id, name, target, expected, lines="", credential="", **more):
     """A proper request for a WebSocket."""
@@ -44,7 +44,8 @@ CASES = [
        ("Keep_Alive", "timeout=5"), ("Proxy_Connection", "close"), ("Upgrade", "foo"), ("HTTP2-Settings", "AAMAAABk"), ("HTTP2_Settings", "AAMAAABk")]],
     *[h1("A05", f"trailer {line}", f"Transfer-Encoding: chunked\r\nTrailer: {line.split(':')[0]}\r\n", "200 last", method="POST",
          rest=f"2\r\nhi\r\n0\r\n{line}\r\n\r\n", body=b"hi") for line in TRAILERS],
-    h1("A05", "a trailer that nobody announced", "Transfer-Encoding: chunked\r\n", "200 last", method="POST", rest="2\r\nhi\r\n0\r\nuser_id: evil\r\n\r\n", body=b"hi"),
+    h1("A05", "a trailer that nobody announced", "Transfer-Encoding: chunked\r\n", "200 last", method="POST",
+        rest="2\r\nhi\r\n0\r\nuser_id: evil\r\n\r\n", body=b"hi"),
     *[h2("A05", f"trailer {line}", [], "200 last", method="POST", data=[b"hi"], trailers=[tuple(line.lower().split(": "))], body=b"hi")
       for line in TRAILERS if "Content-Length" not in line],
     *[case for name, value in FORWARDED for case in both("A09", f"{name}: {value}", [(name, value)])],
@@ -82,7 +83,8 @@ CASES = [
     *both("A20", "none", [], "401 last", credential=None),
     *both("A20", "none, and a name", [("user_id", "alice")], "401 last", credential=None),
     h1("A25", "a good request, then one without credential", "", "200 401 last", rest="GET /two HTTP/1.1\r\nHost: localhost\r\n\r\n"),
-    h1("A25", "one without credential, then a good one", "", "401 200 last", credential="", rest="GET /case HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {alice}\r\n\r\n"),
+    h1("A25", "one without credential, then a good one", "", "401 200 last", credential="",
+        rest="GET /case HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {alice}\r\n\r\n"),
     h1("A25", "a body, then one without credential", "Content-Length: 2\r\n", "200 401 last", method="POST", body=b"hi",
        rest="hiGET /two HTTP/1.1\r\nHost: localhost\r\n\r\n"),
 ]
