@@ -1,15 +1,18 @@
 """doorward between a backend and clients that watch it, and its files, which can be changed while it runs."""
 
+import collections
 import hashlib
 import http.client
+import json
 import os
 import pathlib
+import resource
 import secrets
 import socket
 import ssl
 import subprocess
-import sys
 import time
+import urllib.request
 
 from harness.processes import await_port, end, expect, fail, free_port, progress, run, tail
 
@@ -40,7 +43,7 @@ access = "authenticated"
 address = "127.0.0.1:{telemetry}"
 
 [limits]
-failures_per_address = "off"   # the probes are refused on purpose, from the address of all others
+{limits}
 
 [[keys_file]]
 path = "{dir}/keys.txt"
@@ -67,31 +70,43 @@ class Stage:
         self.logs = directory / "logs"
         self.logs.mkdir()
         self.running = []
-        self.load = str(TARGET / "release/examples/load")
+        self.load = options.load or str(TARGET / "release/examples/load")
         self.doorward = options.doorward or str(TARGET / "release/doorward")
-        build = ["cargo", "build", "--release", "--quiet", "--example", "load"]
-        build += [] if options.doorward else ["--bin", "doorward"]
-        progress("building what is not built")
-        run(build, cwd=ROOT)
+        build(options)
         run([self.load, "certificate", str(directory)])
         self.key, self.declared = fresh_key(), fresh_key()
+        self.port, self.telemetry, self.backend = free_port(), free_port(), free_port()
+        # Probes are refused on purpose, from the address of all others.
+        self.limits = {"failures_per_address": "off"}
         self.extra = ""
-        backend = free_port()
-        self.port, self.telemetry, self.backend = free_port(), free_port(), backend
-        await_port(backend, self.spawn([self.load, "backend", str(backend)]))
+        self.descriptors = None
+        self.backend_command = [self.load, "backend", str(self.backend)]
+        self.backend_process = None
 
     def serve(self, *keys):
-        """Starts doorward with these in the file of keys."""
+        """Starts the backend, and doorward with these in the file of keys."""
+        self.start_backend()
         self.write_keys(*keys)
         self.write_config(self.declared)
         self.log = self.logs / "doorward.log"
+        self.start_sidecar(stdout=open(self.log, "wb"))
+
+    def start_sidecar(self, **options):
         self.sidecar = self.spawn([self.doorward, "serve", "--config", str(self.directory / "doorward.toml")],
-                                  stdout=open(self.log, "wb"))
+                                  preexec_fn=self.descriptors and self.limit_descriptors, **options)
         await_port(self.port, self.sidecar)
+
+    def limit_descriptors(self):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (self.descriptors, self.descriptors))
+
+    def start_backend(self):
+        self.backend_process = self.spawn(self.backend_command)
+        await_port(self.backend, self.backend_process)
 
     def write_config(self, declared):
         words = {"dir": self.directory, "port": self.port, "backend": self.backend, "telemetry": self.telemetry,
-                 "load": digest(self.key), "probe": digest(declared)}
+                 "load": digest(self.key), "probe": digest(declared),
+                 "limits": "\n".join(f'{name} = {json.dumps(value)}' for name, value in self.limits.items())}
         return self.put("doorward.toml", CONFIG.format(**words) + self.extra)
 
     def write_keys(self, *keys):
@@ -130,6 +145,20 @@ class Stage:
         for process in reversed(self.running):
             end(process)
 
+    def metrics(self):
+        """The sum of each metric over its labels."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.telemetry}/metrics", timeout=PATIENCE) as answer:
+            lines = answer.read().decode().splitlines()
+        sums = collections.Counter()
+        for line in lines:
+            if not line.startswith("#"):
+                series, value = line.rsplit(" ", 1)
+                sums[series.split("{")[0]] += float(value)
+        return sums
+
+    def metric(self, name):
+        return self.metrics()[name]
+
     def probes(self):
         return [Probe(self) for _ in range(PROBES)]
 
@@ -147,6 +176,15 @@ class Stage:
         if not hasattr(self, "_context"):
             self._context = self.trust()
         return self._context
+
+
+def build(options):
+    """Builds what was not given."""
+    wanted = [] if options.load else ["--example", "load"]
+    wanted += [] if options.doorward else ["--bin", "doorward"]
+    if wanted:
+        progress("building what is not built")
+        run(["cargo", "build", "--release", "--quiet", *wanted], cwd=ROOT)
 
 
 class Probe:
