@@ -7,7 +7,7 @@
   GET  /events/COUNT           so many events, all listeners' at the same moment: a tenth of a second apart
   POST /sum                    the SHA-256 of the body
   POST /once/NAME              counted by name
-  GET  /told                   what was counted, open connections, requests that are slow now, bytes that were taken
+  GET  /told                   counts by name; how many are slow now, and how many take bytes; bytes that were taken
   any WebSocket                echo
 
   backend.py PORT --restless   closes connections 1 to 50 ms after each answer, unless a request comes first
@@ -31,7 +31,7 @@ ACCEPT = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 class Backend:
     def __init__(self, patience):
         self.patience = patience  # seconds until an idle connection is closed, at random up to this; None: never
-        self.named, self.open, self.busy, self.taken = collections.Counter(), 0, 0, 0
+        self.named, self.busy, self.streams, self.taken = collections.Counter(), 0, 0, 0
         self.event = asyncio.Future()
 
     async def beat(self):
@@ -41,10 +41,8 @@ class Backend:
             event.set_result(b"data: %d %.6f\n\n" % (number, time.time()))
 
     async def serve(self, reader, writer):
-        self.open += 1
         with contextlib.suppress(OSError, EOFError, ValueError):
             await self.answer_all(reader, writer)
-        self.open -= 1
         writer.transport.abort()
 
     async def answer_all(self, reader, writer):
@@ -80,11 +78,15 @@ class Backend:
     async def get_bytes(self, writer, count, *_):
         left = int(count)
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % left)
-        while left:
-            piece = PIECE[:left]
-            writer.write(piece)
-            await writer.drain()
-            left, self.taken = left - len(piece), self.taken + len(piece)
+        self.streams += 1
+        try:
+            while left:
+                piece = PIECE[:left]
+                writer.write(piece)
+                await writer.drain()
+                left, self.taken = left - len(piece), self.taken + len(piece)
+        finally:
+            self.streams -= 1
 
     async def get_events(self, writer, count, *_):
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -102,7 +104,7 @@ class Backend:
         answer(writer, {"name": name})
 
     async def get_told(self, writer, *_):
-        answer(writer, {"named": self.named, "open": self.open, "busy": self.busy, "taken": self.taken})
+        answer(writer, {"named": self.named, "busy": self.busy, "streams": self.streams, "taken": self.taken})
 
 
 def answer(writer, value):

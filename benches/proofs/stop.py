@@ -58,6 +58,8 @@ def stop(stage, key, rate, number):
     stage.log = stage.logs / f"doorward-{number}.log"
     stage.start_sidecar(stdout=open(stage.log, "wb"))
     client, sockets = stage.steady(rate, 50), stage.witness(SOCKETS, stage.key)
+    while stage.metric("doorward_requests_total") < rate:
+        time.sleep(0.05)
     slow, signalled = asyncio.run(signal_amidst(stage))
     try:
         code = stage.sidecar.wait(DRAIN + SPARE + 10)
