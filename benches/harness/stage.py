@@ -1,13 +1,10 @@
 """doorward between a backend and clients that watch it, and its files, which can be changed while it runs."""
 
 import collections
-import hashlib
-import http.client
 import json
 import os
 import pathlib
 import resource
-import secrets
 import socket
 import ssl
 import subprocess
@@ -17,59 +14,13 @@ import urllib.request
 
 from harness.client import Place
 from harness.credentials import token
-from harness.processes import await_port, end, expect, fail, free_port, progress, run, tail
+from harness.probes import PATIENCE, PROBES, Probe
+from harness.processes import await_port, end, expect, free_port, progress, run
+from harness.settings import CONFIG, ISSUER, digest, fresh_key
 
 HARNESS = pathlib.Path(__file__).resolve().parent
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-# As many as would surely meet every worker.
-PROBES = 4
-# A change that takes longer has not happened.
-PATIENCE = 10.0
-
-CONFIG = """
-[listen]
-address = "127.0.0.1:{port}"
-
-[tls]
-certificate = "{dir}/server.crt"
-key = "{dir}/server.key"
-
-[backend]
-url = "http://127.0.0.1:{backend}"
-profile = "generic"
-
-[[route]]
-path = "/**"
-access = "authenticated"
-
-[telemetry]
-address = "127.0.0.1:{telemetry}"
-
-[limits]
-{limits}
-
-[[keys_file]]
-path = "{dir}/keys.txt"
-user = "bob"
-
-[[key]]
-id = "load"
-sha256 = "{load}"
-user = "alice"
-
-[[key]]
-id = "probe"
-sha256 = "{probe}"
-user = "carol"
-"""
-
-ISSUER = """
-[[issuer]]
-name = "local"
-algorithms = ["HS256"]
-secret = "{secret}"
-"""
 
 
 class Stage:
@@ -89,6 +40,8 @@ class Stage:
         self.port, self.telemetry, self.backend = free_port(), free_port(), free_port()
         # Probes are refused on purpose, from the address of all others.
         self.limits = {"failures_per_address": "off"}
+        given = dict(setting.split("=", 1) for setting in options.limit)
+        self.instead = {name: int(value) if value.isdigit() else value for name, value in given.items()}
         self.extra = ""
         self.descriptors, self.secret, self.sieve = None, None, None
         self.backend_command = [self.load, "backend", str(self.backend)]
@@ -130,8 +83,7 @@ class Stage:
     def restart_backend(self):
         """Ends the backend and starts it again; the moments at which it began to end and was there again."""
         since = time.time()
-        end(self.backend_process)
-        self.running.remove(self.backend_process)
+        self.dismiss(self.backend_process)
         self.start_backend()
         return since, time.time()
 
@@ -148,7 +100,7 @@ class Stage:
     def write_config(self, declared):
         words = {"dir": self.directory, "port": self.port, "backend": self.backend, "telemetry": self.telemetry,
                  "load": digest(self.key), "probe": digest(declared),
-                 "limits": "\n".join(f'{name} = {json.dumps(value)}' for name, value in self.limits.items())}
+                 "limits": "\n".join(f'{name} = {json.dumps(value)}' for name, value in (self.limits | self.instead).items())}
         return self.put("doorward.toml", CONFIG.format(**words) + self.extra)
 
     def write_keys(self, *keys):
@@ -190,6 +142,12 @@ class Stage:
         process.errors = errors
         self.running.append(process)
         return process
+
+    def dismiss(self, *processes):
+        """Ends these, and forgets them."""
+        for process in processes:
+            end(process)
+            self.running.remove(process)
 
     def end_all(self):
         for process in reversed(self.running):
@@ -235,53 +193,3 @@ def build(options):
     if wanted:
         progress("building what is not built")
         run(["cargo", "build", "--release", "--quiet", *wanted], cwd=ROOT)
-
-
-class Probe:
-    """One keep-alive connection that asks whether a key is good."""
-
-    def __init__(self, stage):
-        self.connection = http.client.HTTPSConnection("localhost", stage.port, context=stage.trust(), timeout=PATIENCE)
-
-    def status(self, key):
-        self.connection.request("GET", "/", headers={"Authorization": f"Bearer {key}"})
-        answer = self.connection.getresponse()
-        answer.read()
-        return answer.status
-
-
-def in_force(probes, since, new, old):
-    """Seconds until every probe is answered with the new key and refused with the old one."""
-    for probe in probes:
-        for key, status in ((new, 200), (old, 401)):
-            while (got := probe.status(key)) != status:
-                if got not in (200, 401):
-                    fail(f"a probe was answered {got}")
-                if time.time() - since > PATIENCE:
-                    return float("inf")
-                time.sleep(0.002)
-    return time.time() - since
-
-
-def ask(client, line):
-    client.stdin.write(line + "\n")
-    client.stdin.flush()
-    numbers = client.stdout.readline().split()
-    if not numbers:
-        fail(f"a client ended: {tail(client)}")
-    return [int(number) for number in numbers]
-
-
-def closes(client, count):
-    """Code, moment of the frame and moment of the end of each socket that is closed; waits for `count` of them."""
-    closed, = ask(client, f"closes {count}")
-    lines = [client.stdout.readline().split() for _ in range(closed)]
-    return [(int(code), int(frame) / 1e6, int(end) / 1e6) for code, frame, end in lines]
-
-
-def fresh_key():
-    return secrets.token_urlsafe(32)
-
-
-def digest(key):
-    return hashlib.sha256(key.encode()).hexdigest()

@@ -5,8 +5,8 @@ import pathlib
 import re
 import time
 
+from harness.probes import ask
 from harness.processes import tail
-from harness.stage import ask
 
 
 def print_conditions(options):

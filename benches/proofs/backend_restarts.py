@@ -13,8 +13,8 @@ import time
 from harness.client import Connection, Place, bearer
 from harness.honest import failed, print_table, requests
 from harness.journal import Journal
-from harness.processes import end, progress
-from harness.stage import fresh_key
+from harness.processes import progress
+from harness.settings import fresh_key
 
 SUCCESS_BAR = 1.0
 CLIENTS = 40
@@ -31,7 +31,7 @@ def prove(stage, options):
     stage.behave()
     stage.serve(fresh_key())
     rounds = Journal("backend-restarts", options, stage.doorward).until(options.restarts, lambda number: restart(stage, options.rate, number))
-    end(stage.backend_process)
+    stage.dismiss(stage.backend_process)
     stage.behave("--restless")
     stage.start_backend()
     progress(f"{options.gets:,} GETs and {options.posts:,} POSTs to a restless backend")
@@ -60,8 +60,7 @@ def restart(stage, rate, number):
     down, up = stage.restart_backend()
     time.sleep(1 + SUCCESS_BAR)
     seen = requests(client)
-    end(client)
-    stage.running.remove(client)
+    stage.dismiss(client)
     late = [request for request in failed(seen) if request.ended < down or request.moment > up]
     if number == 0:
         print_table({"the first restart": seen})

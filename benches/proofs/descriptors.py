@@ -12,8 +12,9 @@ import time
 
 from harness.accounting import cpu_us
 from harness.client import bearer
+from harness.probes import PATIENCE
 from harness.processes import progress
-from harness.stage import PATIENCE, fresh_key
+from harness.settings import fresh_key
 
 CPU_BAR, LINES_BAR, SERVED_BAR = 0.2, 1.0, 2.0
 

@@ -5,7 +5,8 @@ import statistics
 import time
 
 from harness.accounting import Others, thread_cpu_ms
-from harness.stage import digest, fresh_key, in_force
+from harness.probes import in_force
+from harness.settings import digest, fresh_key
 from harness.verdicts import load_verdict
 
 SWAP_BAR_MS = 250

@@ -8,8 +8,9 @@ moments is judged by its slope after the first three.
 import time
 
 from harness.leaks import SLOPE_BAR_MIB, panics, sample, settle, slope, verdicts
-from harness.processes import end, expect, fail, progress, tail
-from harness.stage import ask, fresh_key
+from harness.probes import ask
+from harness.processes import expect, fail, progress, tail
+from harness.settings import fresh_key
 
 ROUNDS, WARM_UP, AT_ONCE = 10, 3, 1000
 SETTLE_PATIENCE = 15.0
@@ -30,7 +31,8 @@ def prove(stage, options):
         began = time.time()
         progress(f"round {number + 1}")
         failed += ask_many(stage, options.connections, options.requests // ROUNDS)
-        sockets += open_many(stage, options.sockets // ROUNDS)
+        open_many(stage, options.sockets // ROUNDS)
+        sockets += options.sockets // ROUNDS
         samples.append(settle(stage, start, SETTLE_PATIENCE))
         last = samples[-1]
         print(f"{number + 1:5}{last.requests - sockets:12,.0f}{sockets:12,}{last.descriptors:13}{last.rss_mib:12.1f}{time.time() - began:9.0f}")
@@ -54,21 +56,15 @@ def ask_many(stage, connections, count):
             fail(f"the load ended: {tail(load)}")
         time.sleep(0.05)
     _, failed, *_ = ask(load, "")
-    forget(stage, load)
+    stage.dismiss(load)
     return failed
 
 
 def open_many(stage, count):
-    """Opens so many WebSockets, some at a time, each of which echoes twice; how many did."""
-    for _ in range(count // AT_ONCE):
-        holder = stage.client("hold", f"/ws?token={stage.key}", AT_ONCE)
+    """Opens so many WebSockets, some at a time, each of which echoes twice."""
+    for opened in range(0, count, AT_ONCE):
+        holder = stage.client("hold", f"/ws?token={stage.key}", min(AT_ONCE, count - opened))
         holder.stdin.write("\n")
         holder.stdin.flush()
         expect(holder, "alive")
-        forget(stage, holder)
-    return count // AT_ONCE * AT_ONCE
-
-
-def forget(stage, process):
-    end(process)
-    stage.running.remove(process)
+        stage.dismiss(holder)

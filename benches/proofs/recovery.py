@@ -13,7 +13,7 @@ from harness.client import PATIENCE, Connection, bearer
 from harness.floods import ENDS
 from harness.honest import failed, print_table, requests, within
 from harness.processes import progress
-from harness.stage import fresh_key
+from harness.settings import fresh_key
 
 LIMIT, CROWD, RECOVERED_BAR, SHED_BAR = 300, 900, 5.0, 2.0
 # A user may ask so often in two seconds; the flood asks much more.

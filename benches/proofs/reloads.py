@@ -11,8 +11,9 @@ import ssl
 import time
 
 from harness.accounting import Others
+from harness.probes import PATIENCE, PROBES, ask, closes, in_force
 from harness.processes import progress
-from harness.stage import PATIENCE, PROBES, ask, closes, fresh_key, in_force
+from harness.settings import fresh_key
 from harness.verdicts import load_verdict, quantile
 
 IN_FORCE_BAR_MS = 300

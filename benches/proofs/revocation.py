@@ -12,8 +12,9 @@ from pathlib import Path
 
 from harness.accounting import Others
 from harness.journal import Journal
-from harness.processes import end, progress
-from harness.stage import Probe, ask, closes, fresh_key
+from harness.probes import Probe, ask, closes
+from harness.processes import progress
+from harness.settings import fresh_key
 from harness.verdicts import quantile
 
 CLOSED_BAR_MS = 1000
@@ -76,8 +77,7 @@ def revoke(stage, staying, half, number):
     watch.thread.join()
     echoed, still = ask(remaining, "echo")
     lost = closes(remaining, 0)
-    for client in (remaining, revoked):
-        end(client)
+    stage.dismiss(remaining, revoked)
     proper = [close for close in ended if close[0] == 4403]
     return {
         "frames": [(frame - since) * 1000 for _, frame, _ in proper], "ends": [(moment - since) * 1000 for _, _, moment in proper],

@@ -12,7 +12,7 @@ import time
 from harness.client import Connection
 from harness.honest import failed, p99, print_table, requests, within
 from harness.processes import progress
-from harness.stage import fresh_key
+from harness.settings import fresh_key
 from harness.verdicts import quantile
 
 CLOSED_BAR, P99_BAR_MS, FACTOR = 11.0, 50.0, 2.0

@@ -13,8 +13,9 @@ import time
 from harness.client import Connection, bearer
 from harness.honest import requests
 from harness.journal import Journal
-from harness.processes import end, progress
-from harness.stage import closes, fresh_key
+from harness.probes import closes
+from harness.processes import progress
+from harness.settings import fresh_key
 
 DRAIN, SPARE = 5.0, 2.0
 SLOW, SLOW_MS, SOCKETS = 50, 2000, 100
@@ -68,9 +69,7 @@ def stop(stage, key, rate, number):
     took = time.time() - signalled
     seen = requests(client)
     ended = closes(sockets, SOCKETS)
-    for process in (client, sockets, stage.sidecar):
-        end(process)
-        stage.running.remove(process)
+    stage.dismiss(client, sockets, stage.sidecar)
     before = [request for request in seen if request.moment < signalled - UNSURE]
     return {"asked": len(before), "slow": slow, "told": sum(close[0] == 1012 for close in ended), "code": code, "took": took,
             "failed": [f"{one.outcome}, due {signalled - one.moment:.3f} s before the signal" for one in before if not one.succeeded]}

@@ -13,8 +13,9 @@ import time
 
 from harness.client import PATIENCE, Connection, Place, bearer
 from harness.leaks import sample
+from harness.probes import ask
 from harness.processes import progress
-from harness.stage import ask, fresh_key
+from harness.settings import fresh_key
 from harness.verdicts import quantile
 
 IDLE_BAR_MS, BUSY_BAR_MS, STALLED_BAR_MIB, RELEASED_BAR = 5.0, 50.0, 1.0, 1.0

@@ -5,7 +5,7 @@ import ssl
 import time
 
 from harness.client import Connection, Unexpected, bearer
-from harness.stage import fresh_key
+from harness.settings import fresh_key
 
 CHANGE_EVERY, RESTART_EVERY = 3.0, 25.0
 # A change must be seen by then.
