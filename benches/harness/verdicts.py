@@ -28,14 +28,19 @@ def print_verdicts(verdicts):
     return 0 if verdicts and passed == len(verdicts) else 1
 
 
-def load_verdict(kind, load, began, others, name):
-    """Ends the load, and says how it fared."""
+def load_told(kind, load, began, others):
+    """Ends the load; how it fared as a line of text, and how many of its requests succeeded and failed."""
     succeeded, failed, p50, p99, slowest = ask(load, "")
     rate = succeeded / (time.time() - began)
-    print(f"load: {kind}, {succeeded:,} requests ({rate:.0f} a second), p50 {p50 / 1000:.1f} ms, p99 {p99 / 1000:.1f} ms, "
-          f"slowest {slowest / 1000:.0f} ms; others used {others:.1f} cores meanwhile")
-    if failed:
-        print(tail(load))
+    said = (f"load: {kind}, {succeeded:,} requests ({rate:.0f} a second), p50 {p50 / 1000:.1f} ms, p99 {p99 / 1000:.1f} ms, "
+            f"slowest {slowest / 1000:.0f} ms; others used {others:.1f} cores meanwhile")
+    return said + (f"\n{tail(load)}" if failed else ""), succeeded, failed
+
+
+def load_verdict(kind, load, began, others, name):
+    """The same, as a verdict."""
+    said, succeeded, failed = load_told(kind, load, began, others)
+    print(said)
     return [(f"{name}: {failed} of {succeeded + failed:,} requests failed (bar: 0)", failed == 0 and succeeded > 0)]
 
 
