@@ -1,4 +1,5 @@
-"""Hostile clients, each bounded in number and rate. A flood runs until it is cancelled, and tells what it got done."""
+"""Hostile clients, each bounded in number and rate. A flood runs until it is cancelled, and counts what it did: `done`, and what
+came of it that should not have: `surprises`."""
 
 import asyncio
 import collections
@@ -23,43 +24,60 @@ logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
 class Floods:
     def __init__(self, place):
-        self.place, self.done = place, collections.Counter()
+        self.place, self.done, self.surprises = place, collections.Counter(), collections.Counter()
+        self.tasks, self.faults = set(), []
 
-    async def each(self, name, rate, action):
+    def start(self, activity):
+        task = asyncio.create_task(activity)
+        self.tasks.add(task)
+        task.add_done_callback(self.forget)
+
+    def forget(self, task):
+        self.tasks.discard(task)
+        if not task.cancelled() and task.exception():
+            self.faults.append(task.exception())
+
+    async def stop(self):
+        """Cancels everything, and again what has missed it: wait_for loses a cancellation that comes with the end of what it waits for."""
+        while self.tasks:
+            for task in self.tasks:
+                task.cancel()
+            await asyncio.wait(self.tasks, timeout=0.2)
+        if self.faults:
+            raise self.faults[0]
+
+    async def each(self, rate, action):
         """Starts the action at this rate; those that are slow overlap, 100 at most."""
         room, due = asyncio.Semaphore(100), time.monotonic()
-        async with asyncio.TaskGroup() as group:
-            while True:
-                due += 1 / rate
-                await asyncio.sleep(max(0, due - time.monotonic()))
-                await room.acquire()
-                group.create_task(self.once(name, action, room))
+        while True:
+            due += 1 / rate
+            await asyncio.sleep(max(0, due - time.monotonic()))
+            await room.acquire()
+            self.start(self.once(action, room))
 
-    async def once(self, name, action, room):
+    async def once(self, action, room):
         with contextlib.suppress(*ENDS):
             await asyncio.wait_for(action(), 15)
-        self.done[name] += 1
         room.release()
 
-    async def keep(self, name, count, action):
+    async def keep(self, count, action):
         """So many at a time, each begun again when it was ended."""
         async def again():
             while True:
                 with contextlib.suppress(*ENDS):
                     await action()
-                self.done[name] += 1
                 await asyncio.sleep(0.5)
 
-        async with asyncio.TaskGroup() as group:
-            for _ in range(count):
-                group.create_task(again())
-                await asyncio.sleep(0.005)
+        for _ in range(count):
+            self.start(again())
+            await asyncio.sleep(0.005)
 
     async def slowloris(self):
         """A head that never ends, a byte every five seconds."""
         connection = await Connection.open(self.place)
         try:
             connection.writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+            self.done["slow heads"] += 1
             while not await self.is_ended(connection, 5):
                 connection.writer.write(b"x")
         finally:
@@ -70,6 +88,7 @@ class Floods:
         connection = await Connection.open(self.place, ssl=None)
         try:
             connection.writer.write(HALF_HELLO)
+            self.done["half handshakes"] += 1
             await connection.ended()
         finally:
             connection.vanish()
@@ -78,7 +97,8 @@ class Floods:
         connection = await Connection.open(self.place)
         try:
             for number in range(10):
-                await connection.ask("GET", "/", bearer(f"nobody-{number}-{time.time()}"))
+                answer = await connection.ask("GET", "/", bearer(f"nobody-{number}-{time.time()}"))
+                self.count("wrong tokens", answer.status, (401, 429))
         finally:
             connection.vanish()
 
@@ -86,13 +106,14 @@ class Floods:
         connection = await Connection.open(self.place)
         try:
             connection.send("GET", "/", *(f"X-Large-{number}: {'x' * 1000}" for number in range(90)))
-            await connection.ended()
+            self.count("large heads", (await connection.head()).status, (431,))
         finally:
             connection.vanish()
 
     async def churn(self):
         """A handshake, and gone."""
         (await Connection.open(self.place)).vanish()
+        self.done["dropped connections"] += 1
 
     async def rapid_reset(self, streams=2000):
         """Requests that are taken back at once (CVE-2023-44487), until GOAWAY."""
@@ -104,6 +125,7 @@ class Floods:
                 pairs = [frame(HEADERS, 5, stream, GET) + frame(RST_STREAM, 0, stream, CANCEL) for stream in range(first, first + 2 * RESETS_AT_ONCE, 2)]
                 connection.writer.write(b"".join(pairs))
                 await connection.writer.drain()
+                self.done["rapid resets"] += RESETS_AT_ONCE
                 # What is written after the end goes nowhere.
                 if ended.done():
                     break
@@ -111,6 +133,11 @@ class Floods:
             await ended
         finally:
             connection.vanish()
+
+    def count(self, name, status, expected):
+        self.done[name] += 1
+        if status not in expected:
+            self.surprises[f"{name} answered {status}"] += 1
 
     @staticmethod
     async def is_ended(connection, patience):

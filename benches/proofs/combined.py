@@ -7,7 +7,6 @@ Full speed is four fifths of what the program of benches/load achieved before, i
 """
 
 import asyncio
-import contextlib
 import statistics
 import time
 
@@ -33,7 +32,7 @@ def prove(stage, options):
     client = stage.steady(RATE, 20)
     progress(f"floods for {options.seconds} s")
     floods, began = Floods(stage.place()), time.time()
-    refused = asyncio.run(flood(floods, options.seconds))
+    idle = asyncio.run(flood(floods, options.seconds))
     over = time.time()
     seen = requests(client)
     during = within(seen, began, over)
@@ -47,7 +46,9 @@ def prove(stage, options):
          len(during) >= RATE * options.seconds * 0.9 and succeeded >= SUCCESS_BAR),
         (f"combined: p99 of the honest {p99(during):.1f} ms (bar: ≤ {P99_BAR_MS:.0f})", p99(during) <= P99_BAR_MS),
         (f"combined: at full speed {recovered:.1f} s after (bar: ≤ {RECOVERED_BAR:.0f})", recovered <= RECOVERED_BAR),
-        (f"combined: every flood came to something{': not ' + ', '.join(refused) if refused else ''}", not refused),
+        (f"combined: every flood came to something{': not ' + ', '.join(idle) if idle else ''}", not idle),
+        (f"combined: {', '.join(f'{count} × {what}' for what, count in floods.surprises.items()) or 'nothing'} that a flood should not get (bar: nothing)",
+         not floods.surprises),
         (f"combined: {panics(stage)} panics, the process {'lives' if stage.sidecar.poll() is None else 'ended'} (bar: 0, lives)",
          panics(stage) == 0 and stage.sidecar.poll() is None),
     ]
@@ -56,21 +57,17 @@ def prove(stage, options):
 async def flood(floods, seconds):
     """Runs all of them for so long; the names of those that did nothing."""
     kinds = {
-        "slow heads": floods.keep("slow heads", 200, floods.slowloris),
-        "half handshakes": floods.keep("half handshakes", 200, floods.half_handshake),
-        "clients with wrong tokens": floods.each("clients with wrong tokens", 5, floods.bad_tokens),
-        "rapid resets": floods.each("rapid resets", 1, floods.rapid_reset),
-        "large heads": floods.each("large heads", 10, floods.large_head),
-        "dropped connections": floods.each("dropped connections", 30, floods.churn),
+        "slow heads": floods.keep(200, floods.slowloris),
+        "half handshakes": floods.keep(200, floods.half_handshake),
+        "wrong tokens": floods.each(5, floods.bad_tokens),
+        "rapid resets": floods.each(10, floods.rapid_reset),
+        "large heads": floods.each(10, floods.large_head),
+        "dropped connections": floods.each(30, floods.churn),
     }
-    tasks = [asyncio.create_task(kind) for kind in kinds.values()]
-    done, _ = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
-    for task in done:
-        task.result()
-    for task in tasks:
-        task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await asyncio.gather(*tasks, return_exceptions=True)
+    for kind in kinds.values():
+        floods.start(kind)
+    await asyncio.sleep(seconds)
+    await floods.stop()
     return [name for name in kinds if not floods.done[name]]
 
 

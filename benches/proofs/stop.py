@@ -10,11 +10,11 @@ import signal
 import subprocess
 import time
 
-from harness.client import Connection, bearer
+from harness.client import PATIENCE, Connection, bearer
 from harness.honest import requests
 from harness.journal import Journal
 from harness.probes import closes
-from harness.processes import progress
+from harness.processes import fail, progress, tail
 from harness.settings import fresh_key
 
 DRAIN, SPARE = 5.0, 2.0
@@ -59,7 +59,10 @@ def stop(stage, key, rate, number):
     stage.log = stage.logs / f"doorward-{number}.log"
     stage.start_sidecar(stdout=open(stage.log, "wb"))
     client, sockets = stage.steady(rate, 50), stage.witness(SOCKETS, stage.key)
+    until = time.time() + 3 * PATIENCE
     while stage.metric("doorward_requests_total") < rate:
+        if time.time() > until:
+            fail(f"the load does not get going: {tail(client)}")
         time.sleep(0.05)
     slow, signalled = asyncio.run(signal_amidst(stage))
     try:
@@ -79,8 +82,9 @@ async def signal_amidst(stage):
     """Sends the signal when the slow requests have reached the backend; how many were answered, and that moment."""
     asked = [asyncio.create_task(ask_slowly(stage)) for _ in range(SLOW)]
     direct = await Connection.open(stage.place()._replace(port=stage.backend), ssl=None)
-    while json.loads((await direct.ask("GET", "/told")).body)["busy"] < SLOW:
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(PATIENCE):
+        while json.loads((await direct.ask("GET", "/told")).body)["busy"] < SLOW:
+            await asyncio.sleep(0.01)
     stage.sidecar.send_signal(signal.SIGTERM)
     signalled = time.time()
     outcomes = await asyncio.gather(*asked, return_exceptions=True)

@@ -80,8 +80,9 @@ async def arrivals(place, key, count, **options):
     """The moment at which each event came, by its number; some more are asked for, since not all begin with the same."""
     connection, heard = await Connection.open(place, **options), {}
     connection.send("GET", f"/events/{count + SPARE}", bearer(key))
-    async for piece in connection.pieces(await connection.head()):
-        heard[int(piece.split()[1])] = time.monotonic()
+    async with asyncio.timeout(count + 3 * PATIENCE):
+        async for piece in connection.pieces(await connection.head()):
+            heard[int(piece.split()[1])] = time.monotonic()
     connection.vanish()
     return heard
 

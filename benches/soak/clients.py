@@ -6,7 +6,7 @@ import hashlib
 import json
 import random
 
-from harness.client import Connection, Unexpected, WebSocket, bearer
+from harness.client import PATIENCE, Connection, Unexpected, WebSocket, bearer
 from harness.http2 import Http2
 from soak.tally import NETWORK
 
@@ -96,9 +96,9 @@ class Clients:
         """An event stream, read to its end or left in the middle."""
         with self.tally.task("event streams"):
             count = random.randrange(5, 25)
-            async with self.connection() as connection:
+            async with self.connection() as connection, asyncio.timeout(2 * PATIENCE):
                 connection.send("GET", f"/events/{count}", random.choice(self.credentials))
-                head = await asyncio.wait_for(connection.head(), 10)
+                head = await connection.head()
                 self.tally.expect(head.status, 200)
                 heard, leave_after = 0, random.choice([count // 2, None])
                 async for piece in connection.pieces(head):
@@ -138,7 +138,7 @@ class Clients:
                 connection.writer.write(b"10000\r\n" + bytes(5000))
             elif kind == "answer":
                 connection.send("GET", f"/bytes/{64 * MIB}", self.credentials[0])
-                await asyncio.wait_for(connection.head(), 10)
+                await asyncio.wait_for(connection.head(), PATIENCE)
             await asyncio.sleep(random.uniform(0, 0.1))
             connection.vanish()
             self.tally.done["desertions"] += 1
