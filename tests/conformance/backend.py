@@ -2,6 +2,7 @@
 
   …/big     64 MiB, as fast as they are taken
   /seen     what came since this was asked last, as JSON
+  /busy     how many answers of 64 MiB were begun, and how many are under way
   /unread   nothing: not even the body is taken
   others    200 and "ok", once the request is whole
 """
@@ -11,10 +12,10 @@ import json
 
 BIG = 64 * 1024 * 1024
 UNREAD = 60  # seconds
-PIECE = b"x" * 16384
+PIECE = b"x" * 131072
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
-seen = []
+seen, begun, busy = [], [], set()
 
 
 async def serve(reader, writer):
@@ -37,6 +38,8 @@ async def exchange(reader, writer):
     if target == "/seen":
         writer.write(answer(json.dumps(seen)))
         seen.clear()
+    elif target == "/busy":
+        writer.write(answer(json.dumps([len(begun), len(busy)])))
     else:
         # Honest requests are many, and nobody asks after them.
         if asked["case"]:
@@ -70,10 +73,15 @@ async def plain(writer):
 
 
 async def big(writer):
-    writer.write(f"HTTP/1.1 200 OK\r\ncontent-length: {BIG}\r\n\r\n".encode())
-    for _ in range(BIG // len(PIECE)):
-        writer.write(PIECE)
-        await writer.drain()
+    begun.append(writer)
+    busy.add(writer)
+    try:
+        writer.write(f"HTTP/1.1 200 OK\r\ncontent-length: {BIG}\r\n\r\n".encode())
+        for _ in range(BIG // len(PIECE)):
+            writer.write(PIECE)
+            await writer.drain()
+    finally:
+        busy.remove(writer)
 
 
 def answer(text):

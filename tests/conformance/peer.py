@@ -41,7 +41,7 @@ class Peer:
         if self.tls.selected_alpn_protocol() != "h2":
             raise ConnectionError("HTTP/2 was not agreed on")
         self.tls.setblocking(False)
-        self.heard, self.rest, self.sent, self.ended = [], b"", 0, False
+        self.heard, self.rest, self.sent, self.asked, self.ended = [], b"", 0, 0, False
         self.encoder, self.decoder = hpack.Encoder(), hpack.Decoder()
         self.statuses, self.deaf = {}, False
         # What was sent in which portions, for whoever wants to send the same elsewhere.
@@ -144,7 +144,9 @@ class Peer:
             return verdict
         return ("end of connection",) if self.ended else ("nothing",)
 
-    def is_answering(self, marker=b"marker01", patience=PATIENCE):
+    def is_answering(self, patience=PATIENCE):
         """Whether a PING comes back: all before it was taken in, and the connection lives."""
+        self.asked += 1
+        marker = struct.pack(">Q", self.asked)
         self.say(frame(PING, payload=marker), patience)
         return bool(self.until(lambda: any(isinstance(said, h2.PingFrame) and said.opaque_data == marker for said in self.heard), patience))

@@ -22,20 +22,16 @@ TOOL_GRACE = 4
 # How long the tool would go on, were it let.
 DURATION = 30
 PAUSE = 0.05
-TOOL = {
-    "slow heads": ("/open/slow", ["-H", "-i", "1", "-t", "GET"]),
-    "slow bodies": ("/open/slow", ["-B", "-i", "3", "-s", "8192", "-t", "POST"]),
-    "slow readers": ("/open/big", ["-X", "-w", "512", "-y", "1024", "-n", "5", "-z", "32", "-k", "1"]),
-}
+LOAD = ["-c", str(CONNECTIONS), "-r", str(A_SECOND), "-l", str(DURATION), "-p", "5"]
 
 
 def run(checks, folder, options):
     program = tools.debian("slowhttptest", "slowhttptest")
     rows = []
     with Stage(options.doorward, folder, limits=LIMITS) as stage:
-        for name, (path, arguments) in TOOL.items():
+        for name, (watch, path, arguments) in TOOL.items():
             with Honest(stage) as honest:
-                took, closed = by_tool(checks, stage, name, [str(program), *arguments, "-u", f"https://localhost:{stage.port}{path}"])
+                took, closed = watch(checks, stage, name, [str(program), *arguments, "-u", f"https://localhost:{stage.port}{path}"])
             rows.append(judged(checks, stage, name, honest, took, closed))
         for name, (begin, limit) in SILENT.items():
             with Honest(stage) as honest:
@@ -45,19 +41,34 @@ def run(checks, folder, options):
 
 
 def by_tool(checks, stage, name, command):
-    """What slowhttptest says of its connections at the end, and when that was."""
-    command += ["-c", str(CONNECTIONS), "-r", str(A_SECOND), "-l", str(DURATION), "-p", "5"]
-    began = time.monotonic()
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=2 * DURATION)
+    """Slow heads and bodies by slowhttptest, which ends when all its connections are closed; and when that was."""
+    began, log = time.monotonic(), stage.folder / f"{name.replace(' ', '-')}.log"
+    with log.open("w") as output:
+        subprocess.run([*command, *LOAD], stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, timeout=2 * DURATION)
     took = time.monotonic() - began
-    said = re.sub(r"\x1b\[[\d;]*[mHJ]?", "", done.stdout)
-    (stage.folder / f"{name.replace(' ', '-')}.log").write_text(said[-3000:])
-    last = {state: int(number) for state, number in re.findall(r"(initializing|pending|connected|error|closed):\s+(\d+)", said)}
-    expected = {"initializing": 0, "pending": 0, "connected": 0, "error": 0, "closed": CONNECTIONS}
-    checks.equal(f"{name}: connections at the end", expected, last)
-    checks.among(f"{name}: the service, as the tool found it", ["YES"], "".join(re.findall(r"service available:\s+(\w+)", said)[-1:]))
+    said = re.sub(r"\x1b\[[\d;]*[mHJ]?", "", log.read_text())
+    checks.equal(f"{name}: how the tool ended", ["No open connections left"], re.findall(r"Exit status: (.*\S)", said))
+    checks.equal(f"{name}: the service, as the tool found it", {"YES"}, set(re.findall(r"service available:\s+(\w+)", said)))
     checks.at_most(f"{name}: all are closed after", CONNECTIONS / A_SECOND + STALL + TOOL_GRACE, took, " s")
-    return took, last.get("closed")
+    return took, CONNECTIONS
+
+
+def by_readers(checks, stage, name, command):
+    """Slow readers by slowhttptest. What the kernel keeps for them hides from it that they were closed: the backend tells."""
+    with subprocess.Popen([*command, *LOAD], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as tool:
+        since = time.monotonic()
+        begun, busy = most, _ = stage.of_backend("/busy")
+        while (busy or begun < CONNECTIONS) and time.monotonic() < since + DURATION:
+            time.sleep(PAUSE)
+            begun, busy = stage.of_backend("/busy")
+            if begun > most:
+                most, since = begun, time.monotonic()
+        took = time.monotonic() - since
+        tool.terminate()
+    # The tool's own probes ask for the same.
+    checks.equal(f"{name}: answers begun, and under way at the end", (CONNECTIONS, 0), (min(begun, CONNECTIONS), busy))
+    checks.at_most(f"{name}: the last is released after", STALL + TOOL_GRACE, took, " s")
+    return took, begun - busy
 
 
 def by_silence(checks, stage, name, begin, limit):
@@ -102,6 +113,11 @@ def half_a_block(stage):
     return peer.tls
 
 
+TOOL = {
+    "slow heads": (by_tool, "/open/slow", ["-H", "-i", "1", "-t", "GET"]),
+    "slow bodies": (by_tool, "/open/slow", ["-B", "-i", "3", "-s", "8192", "-t", "POST"]),
+    "slow readers": (by_readers, "/open/big", ["-X", "-w", "512", "-y", "1024", "-n", "5", "-z", "32", "-k", "1"]),
+}
 SILENT = {
     "nothing said": (nothing, HANDSHAKE), "half a ClientHello": (half_a_hello, HANDSHAKE),
     "half a head": (half_a_head, HEAD), "half a header block": (half_a_block, HEAD),

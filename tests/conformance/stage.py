@@ -30,8 +30,8 @@ access = "open"
 class Stage:
     """Both processes, which end with its `with` block."""
 
-    def __init__(self, doorward, folder, backend="backend.py", limits=""):
-        self.folder = folder
+    def __init__(self, doorward, folder, backend="backend.py", limits="", environment=None):
+        self.folder, self.environment = folder, environment
         self.backend = Process([sys.executable, HERE / backend], folder / "backend.log")
         self.backend_port = int(self.backend.wait_for("ready "))
         self.sidecar = Sidecar(doorward, folder / "sidecar")
@@ -41,7 +41,7 @@ class Stage:
         self.trust = ssl.create_default_context(cafile=self.sidecar.ca)
 
     def start(self):
-        self.server = self.sidecar.serve()
+        self.server = self.sidecar.serve(env=self.environment)
         self.port = int(self.server.wait_for("ready ").rsplit(":", 1)[1])
         self.pid = self.server.child.pid
 
@@ -74,9 +74,13 @@ class Stage:
 
     def seen(self):
         """What the backend was asked since this was asked last: for each request its `x-case`, target, and whether it was whole."""
+        return self.of_backend("/seen")
+
+    def of_backend(self, path):
+        """What the backend says of itself."""
         connection = http.client.HTTPConnection("127.0.0.1", self.backend_port, timeout=PATIENCE)
         try:
-            connection.request("GET", "/seen")
+            connection.request("GET", path)
             return json.loads(connection.getresponse().read())
         finally:
             connection.close()

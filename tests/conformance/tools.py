@@ -54,10 +54,9 @@ def python_2():
     if found := next(filter(runs, candidates), None):
         return shutil.which(found)
     try:
-        debian("python2.7", "python2.7")
-    except (Missing, subprocess.CalledProcessError):
-        raise Missing("autobahntestsuite needs Python 2.7, and there is neither python2.7, nor one of pyenv's, nor a Debian package") from None
-    return shutil.which("python2.7")
+        return debian("python2.7", "python2.7")
+    except Missing:
+        raise Missing("autobahntestsuite needs Python 2.7: neither python2.7 on the path, nor one of pyenv's, nor a Debian package") from None
 
 
 def runs(candidate):
@@ -73,8 +72,10 @@ def debian(program, package):
     print(f"installing {package}", flush=True)
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     for arguments in [["update", "-qq"], ["install", "-qq", "-y", "--no-install-recommends", package]]:
-        subprocess.run(["apt-get", *arguments], check=True, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=600)
-    return shutil.which(program)
+        subprocess.run(["apt-get", *arguments], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=600)
+    if found := shutil.which(program):
+        return found
+    raise Missing(f"{program} is needed, and the package {package} could not be installed")
 
 
 def pip(folder, packages):
