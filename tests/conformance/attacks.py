@@ -58,7 +58,7 @@ def introduced(request, *more, **pseudo):
 
 
 def rapid_reset(scene):
-    """MANY streams, of which the first thousand must be enough."""
+    """Of MANY streams the first thousand must be enough."""
     peer = scene.connect()
     first, block = introduced(scene.request(peer))
     each = [first, *(frame(HEADERS, WHOLE, stream, block) for stream in odd(MANY)[1:])]
@@ -66,7 +66,7 @@ def rapid_reset(scene):
     peer.say(b"".join(each[:1000]))
     code = peer.until(peer.close_code)
     peer.say(b"".join(each[1000:]))
-    return Wave(2 * MANY, [("GOAWAY within 1,000 streams", CALM, code)])
+    return Wave(2 * 1000, [("GOAWAY within 1,000 streams", CALM, code)])
 
 
 def continuation(piece):
@@ -87,7 +87,7 @@ def made_reset(provoke, code, *fields, flags=END_HEADERS):
         peer.say(first + b"".join(each[:1099]))
         came = peer.until(peer.close_code)
         peer.say(b"".join(each[1099:]))
-        return Wave(6000, [("GOAWAY within 1,100 streams", code, came)])
+        return Wave(2 * 1100, [("GOAWAY within 1,100 streams", code, came)])
     return wave
 
 
@@ -154,7 +154,7 @@ def zero_window(scene):
     request = scene.request(peer)
     peer.say(b"".join(request.get(stream=stream, path="/big") for stream in odd(100)))
     peer.until(lambda: len(peer.resets()) == 100, patience=8)
-    return Wave(100, [("streams that are reset", 100, len(peer.resets()))], may_hold_kib=100 * 64)
+    return Wave(100, [("streams that are reset", 100, len(peer.resets()))], may_hold_kib=100 * 2 * 64)
 
 
 def one_byte_windows(scene):

@@ -26,7 +26,7 @@ GROUPS = {
 LIMITS = 'header_timeout = "2s"\nbody_gap = "2s"\nwrite_stall = "3s"'
 AMPLIFICATION = 100
 # A process that did nothing before grows by so much when it does anything.
-WARM_KIB = 2048
+WARM_KIB = 3072
 GROWTH_KIB = 32 * 1024
 SLOWER = 2.0
 # Seconds for which the honest client is measured, alone and beside a flood.

@@ -31,14 +31,18 @@ class Stage:
     """Both processes, which end with its `with` block."""
 
     def __init__(self, doorward, folder, backend="backend.py", limits="", environment=None):
-        self.folder, self.environment = folder, environment
+        self.folder, self.environment, self.server = folder, environment, None
         self.backend = Process([sys.executable, HERE / backend], folder / "backend.log")
-        self.backend_port = int(self.backend.wait_for("ready "))
-        self.sidecar = Sidecar(doorward, folder / "sidecar")
-        self.key = self.sidecar.key("--user", "alice")
-        self.sidecar.write(CONFIG.format(backend=self.backend_port, limits=limits))
-        self.start()
-        self.trust = ssl.create_default_context(cafile=self.sidecar.ca)
+        try:
+            self.backend_port = int(self.backend.wait_for("ready "))
+            self.sidecar = Sidecar(doorward, folder / "sidecar")
+            self.key = self.sidecar.key("--user", "alice")
+            self.sidecar.write(CONFIG.format(backend=self.backend_port, limits=limits))
+            self.start()
+            self.trust = ssl.create_default_context(cafile=self.sidecar.ca)
+        except BaseException:
+            self.__exit__()
+            raise
 
     def start(self):
         self.server = self.sidecar.serve(env=self.environment)
@@ -58,8 +62,8 @@ class Stage:
         return self
 
     def __exit__(self, *_):
-        self.server.stop()
-        self.backend.stop()
+        for process in filter(None, [self.server, self.backend]):
+            process.stop()
 
     def ask(self, path="/honest", headers=()):
         """The status of an honest request on a connection of its own."""
