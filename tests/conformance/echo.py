@@ -1,6 +1,10 @@
 """The WebSocket server that the Autobahn suite judges: repeats every message. Any length, with permessage-deflate."""
 
 import asyncio
+import os
+
+# Some cases send 65,536 fragments of a message; read when the library is loaded.
+os.environ["WEBSOCKETS_MAX_FRAGMENTS"] = "1000000"
 
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
