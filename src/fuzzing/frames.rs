@@ -67,7 +67,12 @@ fn plain(bytes: &[u8]) -> Plain {
         let opcode = first & 0x0f;
         // The header of a close frame reaches to its code: mask and two bytes.
         let mask = if second & 0x80 == 0 { 0 } else { 4 };
-        let head = if opcode == 8 { mask + length.min(2) } else { 0 };
+        let is_short = second & 0x7f < 126;
+        let head = if opcode == 8 && is_short {
+            mask + length.min(2)
+        } else {
+            0
+        };
         if (rest.len() as u64) < head {
             return Plain::Inside;
         }
