@@ -79,7 +79,7 @@ impl LogSink {
             output,
             shared: Arc::clone(&shared),
             complained: None,
-            is_within_line: false,
+            unfinished: Vec::new(),
         };
         // Without a thread the receiver is gone, and every send fails and is counted.
         let _ = thread::Builder::new()
@@ -154,8 +154,8 @@ struct Writer<W> {
     shared: Arc<Shared>,
     /// When dropped lines were last complained of, and how many there were then.
     complained: Option<(Instant, u64)>,
-    /// What was written last is the beginning of a line.
-    is_within_line: bool,
+    /// The rest of a line that broke off.
+    unfinished: Vec<u8>,
 }
 
 impl<W: Write> Writer<W> {
@@ -184,16 +184,22 @@ impl<W: Write> Writer<W> {
         }
     }
 
-    /// Writes whole lines; how much of them was written when the output breaks. A line that broke
-    /// off is ended first, so that no other is lost with it.
+    /// Writes whole lines; how much of them was written, or will be, when the output breaks. A line
+    /// that broke off is finished first when it is whole again.
     fn write_lines(&mut self, lines: &[u8]) -> Result<(), usize> {
-        if self.is_within_line {
-            write_all(&mut self.output, b"\n").map_err(|_| 0_usize)?;
-            self.is_within_line = false;
+        if let Err(written) = write_all(&mut self.output, &self.unfinished) {
+            self.unfinished.drain(..written);
+            return Err(0);
         }
-        write_all(&mut self.output, lines).inspect_err(|written| {
-            let last = written.checked_sub(1).and_then(|last| lines.get(last));
-            self.is_within_line = last.is_some_and(|last| *last != b'\n');
+        self.unfinished.clear();
+        write_all(&mut self.output, lines).map_err(|written| {
+            let is_within = written
+                .checked_sub(1)
+                .is_some_and(|last| lines.get(last) != Some(&b'\n'));
+            let rest = lines.get(written..).filter(|_| is_within);
+            let rest = rest.and_then(|rest| rest.split_inclusive(|byte| *byte == b'\n').next());
+            self.unfinished.extend_from_slice(rest.unwrap_or_default());
+            written + self.unfinished.len()
         })
     }
 
@@ -319,11 +325,11 @@ mod tests {
         sink.write(b"one\ntwo\nthree\n".to_vec());
         sink.write(b"four\n".to_vec());
         sink.flush_blocking(PATIENCE);
-        assert_eq!(sink.dropped(), 2);
+        assert_eq!(sink.dropped(), 1);
         drop(sink);
         let mut text = String::new();
         reader.read_to_string(&mut text).unwrap();
-        assert_eq!(text, "one\ntw\nfour\n");
+        assert_eq!(text, "one\ntwo\nfour\n");
     }
 
     #[test]

@@ -38,7 +38,9 @@ def expectations(expected):
 
 
 def raw(id, name, text, expected, **more):
-    return Case(id, name, text, expectations(expected), **more)
+    """Of HTTP/1.1 a refusal of what is malformed ends the connection."""
+    closing = {"400 last": "400 end"}
+    return Case(id, name, text, tuple(dict.fromkeys(closing.get(words, words) for words in expectations(expected))), **more)
 
 
 def h1(id, name, lines, expected, method="GET", target="/case", rest="", credential="X-API-Key: {alice}\r\n", **more):
