@@ -136,13 +136,18 @@ fn mask_line(line: &str, state: State, out: &mut String) -> State {
             hide(hidden, out);
             opened(hidden)
         }
-        None if begins_with_key(line) || matches!(state, State::Shown) => {
+        None if is_element(trimmed) && matches!(state, State::Hidden) => {
+            hide(line, out);
+            state
+        }
+        None if begins_with_key(line) || is_element(trimmed) => {
             show(line, out);
             State::Shown
         }
+        // The equals sign may have been forgotten.
         None => {
             hide(line, out);
-            state
+            State::Hidden
         }
     }
 }
@@ -161,6 +166,21 @@ fn key_before(text: &str) -> &str {
     let text = text.trim_end().trim_end_matches(['"', '\'']);
     let start = text.rfind(|c: char| !c.is_alphanumeric() && c != '_' && c != '-');
     text.get(start.map_or(0, |at| at + 1)..).unwrap_or_default()
+}
+
+/// Whether a line without a key can be the next element of a value, a comment, or nothing: one
+/// quoted text at most, and no bare word.
+fn is_element(trimmed: &str) -> bool {
+    let element = trimmed.split('#').next().unwrap_or_default();
+    let mut rest = element.split(['"', '\'']);
+    let is_mark = |c: char| "[]{}, ".contains(c);
+    match (rest.next(), rest.next(), rest.next(), rest.next()) {
+        (Some(marks), None, ..) => marks.chars().all(is_mark),
+        (Some(before), Some(_), Some(after), None) => {
+            before.chars().all(is_mark) && after.chars().all(is_mark)
+        }
+        _ => false,
+    }
 }
 
 fn begins_with_key(line: &str) -> bool {
@@ -222,6 +242,12 @@ mod tests {
         assert!(!mask("backend.http_key = 'hunter2'").contains("hunter2"));
         assert!(!mask("\"secret\" = 'hunter2'").contains("hunter2"));
         assert!(!mask("sha256 = 'hunter2'").contains("hunter2"));
+        assert!(!mask("http_key 'hunter2'").contains("hunter2"));
+        assert!(!mask("http_key: hunter2").contains("hunter2"));
+        assert!(!mask("'http_key' 'hunter2'").contains("hunter2"));
+        assert!(!mask("http_key\n'hunter2'").contains("hunter2"));
+        assert!(!mask("hunter2").contains("hunter2"));
+        assert!(mask("methods = [\n 'GET',\n 'PUT'\n] # x\n# y").contains("'PUT'\n] "));
         assert!(mask("secret = 'x'\nname = 'local'\n").contains("local"));
     }
 
