@@ -188,6 +188,60 @@ mod tests {
     }
 
     #[test]
+    fn http_2_alone_may_leave_the_line_out() {
+        for (version, is_enough) in [
+            (http::Version::HTTP_2, true),
+            (http::Version::HTTP_11, false),
+            (http::Version::HTTP_10, false),
+        ] {
+            let request = Request::builder()
+                .uri("https://a.example/")
+                .version(version);
+            let (head, ()) = request.body(()).unwrap().into_parts();
+            assert_eq!(host(&head).is_ok(), is_enough, "{version:?}");
+        }
+    }
+
+    #[test]
+    fn an_authority_is_a_host_and_perhaps_a_port() {
+        assert_eq!(split("[::1]"), Some(("::1", None)));
+        assert_eq!(split("[::1]:80"), Some(("::1", Some(80))));
+        assert_eq!(split("a"), Some(("a", None)));
+        assert_eq!(split("a:80"), Some(("a", Some(80))));
+        for none in ["[::1", "[::1]80", "[::1]:", "a:", "a:+80", ":80", ""] {
+            assert_eq!(split(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_a_name_in_any_case() {
+        let hosts = Hosts::new(vec![HostPattern::parse("Chat.example")]);
+        assert!(hosts.allow("chat.example") && hosts.allow("CHAT.example"));
+        assert!(!hosts.allow("chat.example."));
+    }
+
+    #[test]
+    fn any_host_is_allowed_but_not_by_name() {
+        let hosts = Hosts::new(vec![HostPattern::Any, HostPattern::parse("a.example")]);
+        assert!(hosts.allow("b.example") && !hosts.allow_by_name("b.example"));
+        assert!(hosts.allow("a.example") && hosts.allow_by_name("a.example"));
+    }
+
+    #[test]
+    fn a_list_has_an_example_that_it_allows() {
+        for (pattern, example) in [
+            ("chat.example", "chat.example"),
+            ("::1", "[::1]"),
+            ("*.example", "any.example"),
+            ("*", "localhost"),
+        ] {
+            let hosts = Hosts::new(vec![HostPattern::parse(pattern)]);
+            assert_eq!(hosts.example().as_deref(), Some(example));
+        }
+        assert_eq!(Hosts::default().example(), None);
+    }
+
+    #[test]
     fn an_empty_list_allows_nothing() {
         assert!(!Hosts::default().allow("localhost"));
     }

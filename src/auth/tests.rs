@@ -2,6 +2,8 @@ use http::Request;
 
 use super::*;
 
+mod admission;
+
 const NOW: Timestamp = Timestamp::from_secs(1_000);
 
 fn rule(path: &str, access: Access) -> Rule {
