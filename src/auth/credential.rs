@@ -48,3 +48,36 @@ impl std::fmt::Debug for Credential<'_> {
         f.write_str("Credential(…)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_carrier_has_a_name_of_its_own() {
+        let carriers = [
+            Carrier::Bearer,
+            Carrier::BareAuthorization,
+            Carrier::ApiKeyScheme,
+            Carrier::Header(HeaderName::from_static("x-api-key")),
+            Carrier::Query("token".into()),
+            Carrier::Subprotocol,
+        ];
+        let names = carriers.each_ref().map(Carrier::name);
+        let wanted = [
+            "authorization bearer",
+            "authorization bare value",
+            "authorization api-key",
+            "x-api-key",
+            "token",
+            "subprotocol",
+        ];
+        assert_eq!(names, wanted);
+    }
+
+    #[test]
+    fn a_credential_is_not_printed() {
+        let value = "hunter2".into();
+        assert_eq!(format!("{:?}", Credential { value }), "Credential(…)");
+    }
+}

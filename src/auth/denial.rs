@@ -106,3 +106,31 @@ impl Denied {
         Self { denial, ..self }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_reason_is_told_from_the_others() {
+        let denials = [
+            Denial::Malformed("its own"),
+            Denial::Ambiguous,
+            Denial::MethodNotAllowed,
+            Denial::ExpectationFailed,
+            Denial::UnsupportedWebSocketVersion,
+            Denial::WrongHost,
+            Denial::NoCredential,
+            Denial::Unauthenticated(Rejection::Expired),
+            Denial::Forbidden,
+            Denial::MayNotActAs,
+            Denial::ForeignOrigin,
+            Denial::NoPlaceForIdentity,
+        ];
+        let reasons: HashSet<&str> = denials.iter().map(|denial| denial.reason()).collect();
+        assert_eq!(reasons.len(), denials.len());
+        assert!(reasons.contains("its own") && reasons.contains(Rejection::Expired.reason()));
+    }
+}

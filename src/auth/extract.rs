@@ -107,7 +107,7 @@ fn authorization<'r>(
     // A scheme is short: shorter than a search is worth.
     let space = value.bytes().position(|byte| byte == b' ');
     let (scheme, rest) = space
-        .and_then(|at| Some((value.get(..at)?, value.get(at + 1..)?)))
+        .and_then(|at| value.split_at_checked(at))
         .unwrap_or((value, ""));
     let credential = rest.trim_matches(' ');
     let named = (scheme.eq_ignore_ascii_case("bearer") && carrier(&Carrier::Bearer))

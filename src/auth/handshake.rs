@@ -123,6 +123,23 @@ mod tests {
     }
 
     #[test]
+    fn only_http_1_1_has_upgrades() {
+        let lines = [UPGRADE, CONNECTION, VERSION, KEY];
+        for (version, transport) in [
+            (Version::HTTP_10, Transport::Http),
+            (Version::HTTP_11, Transport::WebSocket),
+            (Version::HTTP_2, Transport::Http),
+        ] {
+            let mut request = Request::builder().uri("/ws").version(version);
+            for (name, value) in lines {
+                request = request.header(name, value);
+            }
+            let (head, ()) = request.body(()).unwrap().into_parts();
+            assert_eq!(super::transport(&head), Ok(transport), "{version:?}");
+        }
+    }
+
+    #[test]
     fn a_doubtful_handshake_is_refused() {
         let version_8 = ("sec-websocket-version", "8");
         assert_eq!(
