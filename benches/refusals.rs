@@ -56,13 +56,21 @@ fn near_and_far(good: &str, kept: usize) -> [Vec<String>; 2] {
     let mut state = 1_u32;
     let mut far = || {
         let (beginning, rest) = good.as_bytes().split_at(kept);
+        let (last, rest) = rest.split_last().expect("a credential");
         let wrong = rest.iter().map(|_| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             b'a' + u8::try_from((state >> 24) % 26).unwrap_or_default()
         });
-        text(beginning.iter().copied().chain(wrong).collect())
+        // What is no base64 is refused at once, and of the last character not every bit may be set.
+        text(
+            beginning
+                .iter()
+                .copied()
+                .chain(wrong)
+                .chain([*last])
+                .collect(),
+        )
     };
-    // Not the very last: of a signature's last character, not every bit counts.
     let backs = 2..10;
     let near = backs.flat_map(|back| digits.clone().filter_map(move |byte| near(back, byte)));
     [near.collect(), (0..200).map(|_| far()).collect()]
