@@ -8,7 +8,6 @@ use std::borrow::Cow;
 /// A path that decodes in one way only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestPath<'r> {
-    raw: &'r str,
     decoded: Cow<'r, str>,
     encoded_slash: EncodedSlash,
 }
@@ -59,7 +58,6 @@ impl<'r> RequestPath<'r> {
         }
         let (decoded, encoded_slash) = decode(raw)?;
         let path = Self {
-            raw,
             decoded,
             encoded_slash,
         };
@@ -69,12 +67,6 @@ impl<'r> RequestPath<'r> {
             check_segments(&path.decoded.replace("%2F", "/"))?;
         }
         Ok(path)
-    }
-
-    /// The bytes as the client sent them.
-    #[must_use]
-    pub fn raw(&self) -> &'r str {
-        self.raw
     }
 
     /// Whether a segment holds an encoded slash (kept as `%2F` in the decoded form).
@@ -163,6 +155,7 @@ mod tests {
         assert_eq!(segments("/"), Vec::<String>::new());
         assert_eq!(segments("/a/b"), ["a", "b"]);
         assert_eq!(segments("/a/b/"), ["a", "b"]);
+        assert_eq!(segments("/.well-known/a/"), [".well-known", "a"]);
         assert_eq!(segments("/%77s/b%6fb"), ["ws", "bob"]);
         assert_eq!(segments("/caf%C3%A9"), ["café"]);
     }
