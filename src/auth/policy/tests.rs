@@ -29,6 +29,8 @@ fn the_first_rule_that_matches_method_and_shape_decides() {
         rule("/a/**", &[], Access::Deny),
         rule("/", &[], Access::Open),
     ]);
+    let names: Vec<&str> = policy.rules().iter().map(|rule| &*rule.name).collect();
+    assert_eq!(names, ["/a/b", "/*/b", "/a/**", "/"]);
     for (method, path, expected) in [
         (Method::GET, "/a/b", Some("/a/b Open")),
         (Method::HEAD, "/a/b", Some("/a/b Open")),

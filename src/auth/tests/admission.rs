@@ -13,7 +13,7 @@ const HANDSHAKE: [(&str, &str); 5] = [
 #[test]
 fn an_admission_remembers_what_it_was_for() {
     let auth = ("authorization", "Bearer brief");
-    let admitted = decide("GET", "/known/x?y", &[auth]).unwrap();
+    let admitted = decide("POST", "/known/x?y", &[auth]).unwrap();
     let (_, mut admission) = admitted.into_parts();
     assert_eq!(admission.transport(), Transport::Http);
     assert_eq!(admission.rule(), "/known/**");
@@ -21,7 +21,7 @@ fn an_admission_remembers_what_it_was_for() {
     assert_eq!(admission.host(), "localhost");
     assert_eq!(admission.deadline(), Some(Timestamp::from_secs(2_000)));
     let proof = admission.proof();
-    assert_eq!((proof.method(), proof.path()), (&Method::GET, "/known/x"));
+    assert_eq!((proof.method(), proof.path()), (&Method::POST, "/known/x"));
     admission.forget_address();
     assert_eq!(admission.authority(), "");
     assert_eq!(admission.host(), "");
