@@ -194,6 +194,25 @@ mod tests {
     }
 
     #[test]
+    fn what_a_handshake_needs_is_nominated_in_vain() {
+        let protected = Protected::new([]);
+        let mut headers = HeaderMap::new();
+        let line = "upgrade, sec-websocket-key, Sec-WebSocket-Version, sec-websocket-extensions";
+        headers.append("connection", line.parse().unwrap());
+        for name in [
+            "sec-websocket-key",
+            "sec-websocket-version",
+            "sec-websocket-extensions",
+        ] {
+            headers.append(name, "1".parse().unwrap());
+        }
+        protected.strip(&mut headers);
+        assert!(headers.contains_key("sec-websocket-key"));
+        assert!(headers.contains_key("sec-websocket-version"));
+        assert_eq!(headers.len(), 2, "{headers:?}");
+    }
+
+    #[test]
     fn what_a_connection_line_nominates_goes_too() {
         let protected = Protected::new(["user_id"]);
         let mut headers = HeaderMap::new();
