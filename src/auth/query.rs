@@ -85,6 +85,7 @@ mod tests {
             ("&&a&=b&token=T&c==", Some("&&a&=b&c==")),
             ("token=T&&a", Some("&a")),
             ("token=T&", None),
+            ("x%20y=1&token=T&a+b=2", Some("x%20y=1&a+b=2")),
             ("token", None),
         ] {
             assert_eq!(cut(query, "token").as_deref(), rest, "{query}");
