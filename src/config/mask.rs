@@ -161,11 +161,19 @@ fn hidden_from(line: &str) -> Option<usize> {
     })
 }
 
-/// The last name before an equals sign, its quotes and tables apart.
+/// The last name before an equals sign, its quotes and tables apart; none when another word stands
+/// before it, so that the key may be either.
 fn key_before(text: &str) -> &str {
     let text = text.trim_end().trim_end_matches(['"', '\'']);
-    let start = text.rfind(|c: char| !c.is_alphanumeric() && c != '_' && c != '-');
-    text.get(start.map_or(0, |at| at + 1)..).unwrap_or_default()
+    let is_of_a_name = |c: char| c.is_alphanumeric() || "_-".contains(c);
+    let key = text.trim_start_matches(char::is_whitespace);
+    let before = key.trim_end_matches(is_of_a_name);
+    let key = key.strip_prefix(before).unwrap_or_default();
+    let before = before.trim_end_matches(['"', '\'']).trim_end();
+    if before.ends_with(|c: char| is_of_a_name(c) || "\"'".contains(c)) {
+        return "";
+    }
+    key
 }
 
 /// Whether a line without a key can be the next element of a value, a comment, or nothing: one
@@ -244,6 +252,9 @@ mod tests {
         assert!(!mask("sha256 = 'hunter2'").contains("hunter2"));
         assert!(!mask("http_key 'hunter2'").contains("hunter2"));
         assert!(!mask("http_key: hunter2").contains("hunter2"));
+        assert!(!mask("s\u{e9}cret\u{2009} = 'hunter2'").contains("hunter2"));
+        assert!(!mask("value plaintext = 'hunter2'").contains("hunter2"));
+        assert!(!mask("'value' name = 'hunter2'").contains("hunter2"));
         assert!(!mask("'http_key' 'hunter2'").contains("hunter2"));
         assert!(!mask("http_key\n'hunter2'").contains("hunter2"));
         assert!(!mask("hunter2").contains("hunter2"));
