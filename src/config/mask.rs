@@ -161,8 +161,8 @@ fn hidden_from(line: &str) -> Option<usize> {
     })
 }
 
-/// The last name before an equals sign, its quotes and tables apart; none when another word stands
-/// before it, so that the key may be either.
+/// The last name before an equals sign, its quotes and tables apart; none when what stands before it
+/// can be no part of a key, so that it may be anything.
 fn key_before(text: &str) -> &str {
     let text = text.trim_end().trim_end_matches(['"', '\'']);
     let is_of_a_name = |c: char| c.is_alphanumeric() || "_-".contains(c);
@@ -170,10 +170,11 @@ fn key_before(text: &str) -> &str {
     let before = key.trim_end_matches(is_of_a_name);
     let key = key.strip_prefix(before).unwrap_or_default();
     let before = before.trim_end_matches(['"', '\'']).trim_end();
-    if before.ends_with(|c: char| is_of_a_name(c) || "\"'".contains(c)) {
-        return "";
+    if before.is_empty() || before.ends_with(['{', ',', '.']) {
+        key
+    } else {
+        ""
     }
-    key
 }
 
 /// Whether a line without a key can be the next element of a value, a comment, or nothing: one
@@ -253,6 +254,7 @@ mod tests {
         assert!(!mask("http_key 'hunter2'").contains("hunter2"));
         assert!(!mask("http_key: hunter2").contains("hunter2"));
         assert!(!mask("s\u{e9}cret\u{2009} = 'hunter2'").contains("hunter2"));
+        assert!(!mask("ws_[cors]key = 'hunter2'").contains("hunter2"));
         assert!(!mask("value plaintext = 'hunter2'").contains("hunter2"));
         assert!(!mask("'value' name = 'hunter2'").contains("hunter2"));
         assert!(!mask("'http_key' 'hunter2'").contains("hunter2"));
