@@ -219,7 +219,9 @@ async fn a_target_in_absolute_form_agrees_with_its_host() {
 async fn a_target_that_is_no_path_is_refused() {
     let backend = Backend::start().await;
     let sidecar = sidecar(&backend).await;
-    for target in ["a", "?x", "/\u{e9}", "/a b", "*", "chat.example", "//", "/a\tb", "/a\"<>"] {
+    for target in
+        ["a", "?x", "/\u{e9}", "/?\u{e9}", "/a b", "*", "chat.example", "//", "/a\tb", "/a\"<>"]
+    {
         let status =
             send(&sidecar, &format!("GET {target} HTTP/1.1"), "Host: chat.example\r\n", "").await;
         assert_eq!(status, Some(400), "{target:?}");

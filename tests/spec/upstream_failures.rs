@@ -176,6 +176,20 @@ async fn a_connection_that_went_stale_costs_no_request() {
 }
 
 #[tokio::test]
+async fn a_connection_that_went_stale_costs_no_post_either() {
+    let backend = Backend::always(Script::AnswerAndClose(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".to_vec(),
+    ))
+    .await;
+    let sidecar = sidecar(&backend).await;
+    for _ in 0..50 {
+        let request = sidecar.request("POST", "/").key("alice").body("once");
+        assert_eq!(request.status().await, 200);
+    }
+    assert_eq!(backend.seen().len(), 50);
+}
+
+#[tokio::test]
 async fn a_post_is_never_sent_twice() {
     let play = |seen: &Seen| match seen.method() {
         "POST" => Script::AnswerAndReset(vec![]),
