@@ -154,7 +154,7 @@ async fn a_client_that_makes_us_reset_is_sent_away() {
     let mut client = sidecar.http2_frames().await;
     for stream in (1..400).step_by(2) {
         client.get(stream, "/", "alice").await;
-        client.widen_by_nothing(stream).await;
+        client.widen_too_far(stream).await;
     }
     assert_eq!(client.sent_away().await, Some(ENHANCE_YOUR_CALM));
 }

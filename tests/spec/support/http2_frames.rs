@@ -53,10 +53,10 @@ impl Http2Frames {
         self.write(HEADERS, END_HEADERS, stream, &block).await;
     }
 
-    /// Widens a stream's window by nothing: a fault for which the other side has to reset it
-    /// (RFC 9113 §6.9).
-    pub async fn widen_by_nothing(&mut self, stream: u32) {
-        self.write(WINDOW_UPDATE, 0, stream, &[0; 4]).await;
+    /// Widens a stream's window beyond all measure: a fault for which the other side has to reset
+    /// it (RFC 9113 §6.9.1).
+    pub async fn widen_too_far(&mut self, stream: u32) {
+        self.write(WINDOW_UPDATE, 0, stream, &0x7fff_ffff_u32.to_be_bytes()).await;
     }
 
     /// The code of the `GOAWAY` that ends the connection; none when the other side still answers.
