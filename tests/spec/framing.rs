@@ -211,6 +211,8 @@ async fn a_target_in_absolute_form_agrees_with_its_host() {
     let status = of("http://evil.example/a", "chat.example").await;
     assert!([Some(400), Some(421)].contains(&status), "{status:?}");
     assert!(backend.seen().is_empty());
+    assert_eq!(of("https://chat.example?b", "chat.example").await, Some(400), "no path");
+    assert!(backend.seen().is_empty());
     assert_eq!(of("https://chat.example/a?b", "chat.example").await, Some(200));
     assert_eq!(backend.only().target(), "/a?b");
 }

@@ -213,6 +213,19 @@ async fn a_get_that_the_backend_saw_is_not_sent_twice() {
 }
 
 #[tokio::test]
+async fn nor_is_a_get_of_which_it_has_begun_the_answer() {
+    let play = |seen: &Seen| match seen.target() {
+        "/broken" => Script::AnswerAndReset(b"HTTP/1.1 200".to_vec()),
+        _ => Script::Usual,
+    };
+    let backend = Backend::playing(play).await;
+    let sidecar = sidecar(&backend).await;
+    assert_eq!(sidecar.get("/").key("alice").status().await, 200);
+    assert_eq!(sidecar.get("/broken").key("alice").status().await, 502);
+    assert_eq!(backend.seen().len(), 2, "on a connection that was used before");
+}
+
+#[tokio::test]
 async fn a_backend_that_comes_back_is_used_at_once() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

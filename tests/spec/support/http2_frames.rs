@@ -36,7 +36,11 @@ impl Http2Frames {
         let mut frame = vec![length[1], length[2], length[3], kind, flags];
         frame.extend(stream.to_be_bytes());
         frame.extend(payload);
-        let _ = soon("the frame is taken", self.stream.write_all(&frame)).await;
+        let writing = async {
+            let _ = self.stream.write_all(&frame).await;
+            let _ = self.stream.flush().await;
+        };
+        soon("the frame is taken", writing).await;
     }
 
     /// Begins a GET whose end is still to come, with the key of that name.
