@@ -36,17 +36,17 @@ impl Authority {
 
     /// A fresh certificate for these names.
     pub fn certify(&self, names: &[&str]) -> Pem {
-        self.sign(params(names))
+        self.sign(&params(names))
     }
 
     /// One that ended years ago.
     pub fn certify_expired(&self, names: &[&str]) -> Pem {
         let mut params = params(names);
         params.not_after = rcgen::date_time_ymd(2020, 1, 1);
-        self.sign(params)
+        self.sign(&params)
     }
 
-    fn sign(&self, params: CertificateParams) -> Pem {
+    fn sign(&self, params: &CertificateParams) -> Pem {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Pem { certificate: certificate.pem(), key: key.serialize_pem() }
