@@ -58,7 +58,9 @@ async fn published_defaults_are_refused() {
         ("CCAT_JWT_SECRET", "secret"),
         ("CCAT_API_KEY", "meow"),
         ("CCAT_JWT_SECRET", "meow_jwt"),
+        ("CCAT_JWT_SECRET", "do-not-use-this-secret-in-production"),
         ("CCAT_JWT_SECRET", "short"),
+        ("CCAT_API_KEY", " "),
     ] {
         let complaint = cat(&backend).environment(name, value).refused().await;
         assert!(
@@ -66,6 +68,17 @@ async fn published_defaults_are_refused() {
             "{name}={value}: {complaint}"
         );
         assert!(!complaint.contains(SECRET));
+    }
+}
+
+#[tokio::test]
+async fn an_empty_secret_is_refused() {
+    let backend = Backend::start().await;
+    for source in ["value = \"\"", "value_file = \"empty\"", "value_env = \"EMPTY\""] {
+        let key = format!("[[key]]\nid = \"alice\"\nuser = \"alice\"\n{source}");
+        let setup = Setup::before(&backend).block("alice", &key).file("empty", "\n");
+        let complaint = setup.environment("EMPTY", "").refused().await;
+        assert!(complaint.contains("empty") || complaint.contains("not set"), "{complaint}");
     }
 }
 

@@ -211,6 +211,8 @@ async fn a_target_in_absolute_form_agrees_with_its_host() {
     let status = of("http://evil.example/a", "chat.example").await;
     assert!([Some(400), Some(421)].contains(&status), "{status:?}");
     assert!(backend.seen().is_empty());
+    assert_eq!(of("https://chat.example?b", "chat.example").await, Some(400), "no path");
+    assert!(backend.seen().is_empty());
     assert_eq!(of("https://chat.example/a?b", "chat.example").await, Some(200));
     assert_eq!(backend.only().target(), "/a?b");
 }
@@ -219,7 +221,9 @@ async fn a_target_in_absolute_form_agrees_with_its_host() {
 async fn a_target_that_is_no_path_is_refused() {
     let backend = Backend::start().await;
     let sidecar = sidecar(&backend).await;
-    for target in ["a", "?x", "/\u{e9}", "/a b", "*", "chat.example", "//", "/a\tb", "/a\"<>"] {
+    for target in
+        ["a", "?x", "/\u{e9}", "/?\u{e9}", "/a b", "*", "chat.example", "//", "/a\tb", "/a\"<>"]
+    {
         let status =
             send(&sidecar, &format!("GET {target} HTTP/1.1"), "Host: chat.example\r\n", "").await;
         assert_eq!(status, Some(400), "{target:?}");

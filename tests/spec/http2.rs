@@ -3,6 +3,9 @@
 
 use crate::support::{Backend, Claims, Feed, Script, Setup, Sidecar, eventually};
 
+/// The error code for a peer that costs too much (RFC 9113 §7).
+const ENHANCE_YOUR_CALM: u32 = 11;
+
 async fn sidecar(backend: &Backend) -> Sidecar {
     Setup::before(backend).key("alice").issuer().start().await
 }
@@ -83,6 +86,17 @@ async fn cookies_in_pieces_become_one() {
 }
 
 #[tokio::test]
+async fn a_value_with_blanks_around_it_is_refused() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    for value in [" x", "x ", "\tx", " "] {
+        let request = sidecar.get("/").key("alice").header("x-own", value);
+        assert_eq!(request.send_over_http2().await.status, 400, "{value:?}");
+    }
+    assert!(backend.seen().is_empty());
+}
+
+#[tokio::test]
 async fn path_tricks_are_refused() {
     let backend = Backend::start().await;
     let sidecar = sidecar(&backend).await;
@@ -131,4 +145,16 @@ async fn a_client_that_only_resets_is_sent_away() {
     let sent_away = async || client.reset_in_bulk("/", "alice", 100).await;
     eventually("it is sent away", sent_away).await;
     assert!(sidecar.telemetry("/healthz").await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn a_client_that_makes_us_reset_is_sent_away() {
+    let backend = Backend::always(Script::Silence).await;
+    let sidecar = sidecar(&backend).await;
+    let mut client = sidecar.http2_frames().await;
+    for stream in (1..128).step_by(2) {
+        client.get(stream, "/", "alice").await;
+        client.widen_too_far(stream).await;
+    }
+    assert_eq!(client.sent_away().await, Some(ENHANCE_YOUR_CALM));
 }

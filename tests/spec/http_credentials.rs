@@ -54,6 +54,19 @@ async fn anything_else_in_authorization_is_no_credential() {
 }
 
 #[tokio::test]
+async fn an_empty_credential_is_nobodys() {
+    let backend = Backend::start().await;
+    let digest = crate::support::digest("");
+    let nobody = format!("[[key]]\nid = \"nobody\"\nsha256 = {digest:?}\nuser = \"nobody\"");
+    let sidecar = Setup::before(&backend).block("nobody", &nobody).start().await;
+    for (name, value) in [("Authorization", ""), ("Authorization", "Bearer "), ("X-API-Key", "")] {
+        assert_eq!(sidecar.get("/").header(name, value).status().await, 401, "{name}: {value}");
+    }
+    assert_eq!(sidecar.websocket("/ws").token("").refused().await, 401);
+    assert_eq!(backend.connections(), 0);
+}
+
+#[tokio::test]
 async fn a_header_of_a_similar_name_is_no_credential() {
     let backend = Backend::start().await;
     let sidecar = Setup::before(&backend).key("alice").start().await;

@@ -137,6 +137,9 @@ async fn a_key_id_is_only_a_name() {
         |kid: &Value| own.sign(&json!({"alg": "HS256", "kid": kid}), &Claims::of("alice").0);
     refuses(&sidecar, ids.as_array().unwrap().iter().map(token)).await;
     assert_eq!(trap.connections(), 0);
+    let of = |kid: Value| Claims::of("alice").under(&json!({"alg": "HS256", "kid": kid}));
+    refuses(&sidecar, [json!(7), json!(["a"]), json!({}), json!(null)].map(of)).await;
+    assert_eq!(sidecar.get("/").bearer(&of(json!("any"))).status().await, 200);
 }
 
 #[tokio::test]
@@ -278,6 +281,15 @@ async fn a_token_is_for_us_or_it_is_refused() {
     let others = json!(["Chat", ["mail"], [], "", ["cha", "t"], {"chat": 1}, null, true, "chat "]);
     refuses(&sidecar, others.as_array().unwrap().iter().map(of)).await;
     refuses(&sidecar, [Claims::of("alice").with("iss", ISSUER).sign()]).await;
+}
+
+#[tokio::test]
+async fn a_token_for_somebody_else_is_not_for_whoever_names_no_audience() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    let of = |aud: &Value| Claims::of("alice").with("aud", aud.clone()).sign();
+    let audiences = json!(["mail", ["mail"], [], "", ["chat"]]);
+    refuses(&sidecar, audiences.as_array().unwrap().iter().map(of)).await;
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Every phase has a limit, and those who keep to it do not notice those who don't (interface §2
 //! `[limits]`).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -126,6 +126,19 @@ async fn a_reader_that_stops_for_too_long_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_stream_that_is_not_read_is_given_up() {
+    let feed = crate::support::Feed::new();
+    let backend = Backend::always(Script::events(&feed)).await;
+    let sidecar = limited(&backend, "write_stall = \"500ms\"").await;
+    let mut client = sidecar.http2().await;
+    let _unread = client.get_unread("/", "alice").await;
+    for _ in 0..32 {
+        feed.chunk(&"x".repeat(1 << 20));
+    }
+    backend.until_gone().await;
+}
+
+#[tokio::test]
 async fn a_stream_that_pauses_is_healthy() {
     let feed = crate::support::Feed::new();
     let backend = Backend::always(Script::events(&feed)).await;
@@ -204,14 +217,27 @@ async fn out_of_file_descriptors_it_keeps_serving() {
     let backend = Backend::start().await;
     let sidecar = Setup::before(&backend).key("alice").open_files(64).start().await;
     assert_eq!(sidecar.get("/").key("alice").status().await, 200);
+    let began = Instant::now();
     let mut held = Vec::new();
     for _ in 0..100 {
         held.push(sidecar.tcp().await);
     }
+    eventually("it complains again", async || complaints(&sidecar).len() > 1).await;
+    let (complaints, seconds) = (complaints(&sidecar), began.elapsed().as_secs());
+    assert!(complaints.len() as u64 <= seconds + 1, "{complaints:?} in {seconds} s");
+    assert!(complaints.iter().all(|times| *times <= 12), "it does not rest: {complaints:?}");
     drop(held);
     let served = async || {
         let attempt = sidecar.try_connect("http/1.1", "chat.example").await;
         attempt.is_ok() && sidecar.get("/").key("alice").status().await == 200
     };
     eventually("it serves again", served).await;
+}
+
+/// How often connections could not be accepted, as each complaint has it.
+fn complaints(sidecar: &Sidecar) -> Vec<u64> {
+    let log = sidecar.log();
+    let lines = log.lines().filter(|line| line.contains("cannot accept connections"));
+    let times = |line| serde_json::from_str::<serde_json::Value>(line).unwrap()["times"].as_u64();
+    lines.map(|line| times(line).expect("a count")).collect()
 }

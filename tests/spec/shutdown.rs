@@ -13,6 +13,12 @@ async fn drain(sidecar: &Sidecar) {
     eventually("nothing new is taken", refused).await;
 }
 
+/// An answer without an end, and no stream of events, which a drain would end.
+fn unfinished() -> Script {
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n";
+    Script::Feed(head.into(), Feed::new())
+}
+
 #[tokio::test]
 async fn it_stops_at_once_when_nothing_runs() {
     for signal in ["TERM", "INT"] {
@@ -76,8 +82,7 @@ async fn open_sockets_are_told_to_reconnect() {
 
 #[tokio::test]
 async fn it_waits_no_longer_than_the_limit() {
-    let feed = Feed::new();
-    let backend = Backend::always(Script::events(&feed)).await;
+    let backend = Backend::always(unfinished()).await;
     let setup = Setup::before(&backend).key("alice").set("limits", "drain = \"1s\"");
     let mut sidecar = setup.start().await;
     let mut raw = sidecar.raw().await;
@@ -89,8 +94,7 @@ async fn it_waits_no_longer_than_the_limit() {
 
 #[tokio::test]
 async fn a_second_signal_ends_it_at_once() {
-    let feed = Feed::new();
-    let backend = Backend::always(Script::events(&feed)).await;
+    let backend = Backend::always(unfinished()).await;
     let mut sidecar = Setup::before(&backend).key("alice").start().await;
     let mut raw = sidecar.raw().await;
     raw.write(sidecar.get("/").key("alice").bytes()).await;

@@ -159,6 +159,9 @@ async fn answers_without_a_body_have_none() {
         assert_eq!(first.status.to_string(), answer[9..12]);
         raw.write(request(method, "")).await;
         assert_eq!(raw.answer_to(method).await.lasting(), first.lasting(), "out of step");
+        let over_http2 = sidecar.request(method, "/").key("alice").send_over_http2().await;
+        assert_eq!((over_http2.status, over_http2.end), (first.status, End::Complete));
+        assert_eq!(backend.connections(), 1, "it waits for a body");
     }
 }
 

@@ -126,6 +126,22 @@ async fn a_certificate_that_does_not_match_its_key_is_not_taken() {
 }
 
 #[tokio::test]
+async fn an_expired_certificate_is_shown_and_complained_of() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    let mut chat = sidecar.websocket("/ws").key("alice").open().await;
+    let pem = sidecar.authority().certify_expired(&["chat.example"]);
+    sidecar.replace("server.pem", pem.certificate);
+    sidecar.replace("server.key", pem.key);
+    eventually("it is complained of", async || {
+        sidecar.log().contains("this certificate has expired")
+    })
+    .await;
+    assert!(sidecar.try_connect("http/1.1", "chat.example").await.is_err(), "it looks at the date");
+    assert!(chat.is_alive().await);
+}
+
+#[tokio::test]
 async fn a_session_is_resumed_after_a_new_certificate() {
     let backend = Backend::start().await;
     let sidecar = sidecar(&backend).await;

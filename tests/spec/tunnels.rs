@@ -192,6 +192,24 @@ async fn a_client_that_vanishes_lets_go_of_the_backend() {
     .await;
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_peer_that_falls_silent_is_asked_whether_it_is_there() {
+    let backend = Backend::start().await;
+    let (sidecar, _frames) = open(&backend).await;
+    // `proc_net_tcp`: the local address in hex, the state, the timer that runs and its hundredths.
+    let (ours, established) = (format!(":{:04X}", sidecar.address().port()), "01");
+    let probes_within_a_minute = async || {
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        let rows: Vec<Vec<&str>> =
+            table.lines().map(|line| line.split_whitespace().collect()).collect();
+        let mut rows = rows.iter().filter(|row| row[1].ends_with(&ours) && row[3] == established);
+        let timer = rows.next().expect("the client's connection")[5].split_once(':').unwrap();
+        timer.0 == "02" && u32::from_str_radix(timer.1, 16).unwrap() <= 6000
+    };
+    eventually("it will be asked within a minute", probes_within_a_minute).await;
+}
+
 #[tokio::test]
 async fn a_socket_ends_with_its_token() {
     let backend = Backend::start().await;

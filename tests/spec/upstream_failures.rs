@@ -176,6 +176,20 @@ async fn a_connection_that_went_stale_costs_no_request() {
 }
 
 #[tokio::test]
+async fn a_connection_that_went_stale_costs_no_post_either() {
+    let backend = Backend::always(Script::AnswerAndClose(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".to_vec(),
+    ))
+    .await;
+    let sidecar = sidecar(&backend).await;
+    for _ in 0..50 {
+        let request = sidecar.request("POST", "/").key("alice").body("once");
+        assert_eq!(request.status().await, 200);
+    }
+    assert_eq!(backend.seen().len(), 50);
+}
+
+#[tokio::test]
 async fn a_post_is_never_sent_twice() {
     let play = |seen: &Seen| match seen.method() {
         "POST" => Script::AnswerAndReset(vec![]),
@@ -196,6 +210,19 @@ async fn a_get_that_the_backend_saw_is_not_sent_twice() {
     let sidecar = sidecar(&backend).await;
     assert_eq!(sidecar.get("/").key("alice").status().await, 502);
     assert_eq!(backend.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn nor_is_a_get_of_which_it_has_begun_the_answer() {
+    let play = |seen: &Seen| match seen.target() {
+        "/broken" => Script::AnswerAndReset(b"HTTP/1.1 200".to_vec()),
+        _ => Script::Usual,
+    };
+    let backend = Backend::playing(play).await;
+    let sidecar = sidecar(&backend).await;
+    assert_eq!(sidecar.get("/").key("alice").status().await, 200);
+    assert_eq!(sidecar.get("/broken").key("alice").status().await, 502);
+    assert_eq!(backend.seen().len(), 2, "on a connection that was used before");
 }
 
 #[tokio::test]

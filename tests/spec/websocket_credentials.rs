@@ -80,6 +80,19 @@ async fn the_parameter_is_named_after_decoding_and_in_one_case() {
 }
 
 #[tokio::test]
+async fn a_semicolon_ends_a_parameter_too() {
+    let backend = Backend::start().await;
+    let sidecar = Setup::before(&backend).key("alice").key("bob").start().await;
+    let (alice, bob) = (key_of("alice"), key_of("bob"));
+    let twice = format!("/ws?a=1;token={alice}&token={bob}");
+    assert_eq!(sidecar.websocket(&twice).refused().await, 400);
+    assert_eq!(backend.connections(), 0);
+    let once = format!("/ws?a=1;token={alice};b=2");
+    assert_eq!(sidecar.websocket(&once).answer().await.0.status, 101);
+    assert_eq!(backend.only().target(), "/ws?a=1;b=2");
+}
+
+#[tokio::test]
 async fn the_rest_of_the_query_stays_byte_for_byte() {
     let backend = Backend::start().await;
     let sidecar = Setup::before(&backend).key("alice").start().await;

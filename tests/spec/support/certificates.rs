@@ -36,9 +36,18 @@ impl Authority {
 
     /// A fresh certificate for these names.
     pub fn certify(&self, names: &[&str]) -> Pem {
-        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        self.sign(&params(names))
+    }
+
+    /// One that ended years ago.
+    pub fn certify_expired(&self, names: &[&str]) -> Pem {
+        let mut params = params(names);
+        params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+        self.sign(&params)
+    }
+
+    fn sign(&self, params: &CertificateParams) -> Pem {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(names).unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Pem { certificate: certificate.pem(), key: key.serialize_pem() }
     }
@@ -82,4 +91,9 @@ impl Authority {
         config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
         config
     }
+}
+
+fn params(names: &[&str]) -> CertificateParams {
+    let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+    CertificateParams::new(names).unwrap()
 }

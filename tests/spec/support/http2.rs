@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use futures_util::future::join_all;
 use http_body_util::{BodyExt, Full};
-use hyper::{body::Frame, client::conn::http2::SendRequest};
+use hyper::{
+    body::{Frame, Incoming},
+    client::conn::http2::SendRequest,
+};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{net::TcpStream, task::JoinHandle};
 use tokio_rustls::client::TlsStream;
@@ -38,6 +41,11 @@ impl Http2 {
             .into_iter()
             .map(|answer| answer.map_or(0, |answer| answer.status().as_u16()))
             .collect()
+    }
+
+    /// An answer that has begun, and whose body nobody reads as long as it is held.
+    pub async fn get_unread(&mut self, path: &str, key: &str) -> http::Response<Incoming> {
+        soon("an answer", self.sender.send_request(get(path, key))).await.unwrap()
     }
 
     /// Resets a stream whose answer has begun.

@@ -8,6 +8,7 @@ mod certificates;
 mod chat;
 mod exchange;
 mod http2;
+mod http2_frames;
 mod process;
 mod raw;
 mod request;

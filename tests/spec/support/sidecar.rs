@@ -13,7 +13,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{
     Authority, HOST, Raw, Setup, certificates::Pem, chat::Handshake, eventually, http2::Http2,
-    process::Running, request::Request, soon,
+    http2_frames::Http2Frames, process::Running, request::Request, soon,
 };
 
 /// A running sidecar; killed when it is dropped.
@@ -120,6 +120,11 @@ impl Sidecar {
     /// A connection for many HTTP/2 requests.
     pub async fn http2(&self) -> Http2 {
         Http2::over(self.connect("h2", HOST).await).await
+    }
+
+    /// A connection for exact HTTP/2 frames.
+    pub async fn http2_frames(&self) -> Http2Frames {
+        Http2Frames::over(self.connect("h2", HOST).await).await
     }
 
     pub fn address(&self) -> SocketAddr {
