@@ -19,7 +19,7 @@ pub(super) fn decide(profile: Profile, head: &Parts) -> Option<Admitted> {
     }
 }
 
-/// P1 and P2: exactly one identity, the verified one; no credential of the client's.
+/// Exactly one identity, the verified one; no credential of the client's.
 fn holds(profile: Profile, asked: &Parts, admitted: &Admitted) {
     let told = admitted.head();
     let (admission, headers) = (admitted.admission(), &told.headers);
