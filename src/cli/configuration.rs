@@ -10,7 +10,7 @@ use anyhow::{Context as _, anyhow, bail};
 use crate::{
     clock::Timestamp,
     config::{Environment, Report, SecretSource, Written},
-    control::{Source, load::load},
+    control::{Source, exposed, load::load},
     secret::Secret,
     snapshot::{
         Generation, Snapshot,
@@ -80,6 +80,7 @@ impl ConfigArgument {
         };
         // What could not be loaded is said once, with its cause.
         found.retain(|found| !missing.iter().any(|missing| missing.at == found.at));
+        let found = found.into_iter().chain(exposed(&written.config));
         let report = written.report(missing.into_iter().chain(found));
         let snapshot = snapshot.filter(|_| !report.has_errors());
         Ok(Offline { report, snapshot })

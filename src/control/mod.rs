@@ -10,6 +10,7 @@
 
 mod content;
 mod entries;
+mod exposure;
 mod files;
 mod fixed;
 pub mod load;
@@ -40,6 +41,7 @@ use load::Loader;
 use publish::{attempt, warnings};
 use source::{followed, read_first, text};
 
+pub use exposure::exposed;
 pub use source::{Source, StartError};
 
 /// How often replaced snapshots that nobody reads any more are freed.

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::exposure::exposed;
 use super::load::{Loader, Outcome};
 use super::parse::name;
 use super::{Controller, State};
@@ -182,5 +183,6 @@ pub(super) fn attempt(
 }
 
 pub(super) fn warnings(written: &Written, found: Vec<Diagnostic>) -> Vec<String> {
+    let found = found.into_iter().chain(exposed(&written.config));
     written.report(found).lines().collect()
 }

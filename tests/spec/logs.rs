@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::{Backend, Claims, SECRET, Setup, Sidecar, key_of};
+use crate::support::{Backend, Claims, SECRET, Setup, Sidecar, eventually, key_of};
 
 async fn sidecar(backend: &Backend) -> Sidecar {
     Setup::before(backend)
@@ -163,4 +163,19 @@ async fn health_readiness_and_metrics_are_told_without_a_credential() {
     for path in ["/healthz", "/readyz", "/metrics"] {
         assert_eq!(sidecar.get(path).status().await, 401, "{path} on the public listener");
     }
+}
+
+#[tokio::test]
+async fn a_secret_that_everybody_may_read_is_complained_of() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    let readable = std::os::unix::fs::PermissionsExt::from_mode(0o604);
+    std::fs::set_permissions(sidecar.path("jwt-secret"), readable).unwrap();
+    sidecar.reconfigure(&Setup::before(&backend).key("bob").issuer()).await;
+    eventually("it is complained of", async || {
+        let log = sidecar.log();
+        let complaint = "every user of this machine may read";
+        log.lines().any(|line| line.contains(complaint) && line.contains("jwt-secret"))
+    })
+    .await;
 }
