@@ -66,6 +66,7 @@ fn a_websocket_path_carries_the_verified_id_and_no_client_token() {
         ("/ws", "alice", "/ws/alice?token=backend"),
         ("/ws/", "alice", "/ws/alice?token=backend"),
         ("/ws/bob", "alice", "/ws/alice?token=backend"),
+        ("/ws/bob?", "alice", "/ws/alice?token=backend"),
         (
             "/ws/b%6fb?x=1&token=T&y=%20",
             "alice",
