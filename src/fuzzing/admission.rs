@@ -42,12 +42,7 @@ fn holds(profile: Profile, asked: &Parts, admitted: &Admitted) {
                         )
             }
             "sec-websocket-protocol" => {
-                is_socket
-                    && !value
-                        .to_str()
-                        .unwrap()
-                        .to_ascii_lowercase()
-                        .contains("bearer")
+                is_socket && !value.to_str().unwrap().split(',').any(carries)
             }
             other => !is_forbidden(other),
         };
@@ -132,6 +127,12 @@ fn nominations_hold(asked: &Parts, told: &Parts) {
             assert!(!names.any(|name| *name == *option), "{option}");
         }
     }
+}
+
+/// Whether a subprotocol is a carrier of credentials.
+fn carries(offer: &str) -> bool {
+    let offer = offer.trim();
+    offer.eq_ignore_ascii_case("bearer") || offer.starts_with("base64url.bearer.authorization.")
 }
 
 fn fold(name: &str) -> String {

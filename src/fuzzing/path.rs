@@ -20,7 +20,7 @@ pub fn path(bytes: &[u8]) {
     }
     for segment in &segments {
         assert!(![".", "..", ""].contains(segment), "{raw}");
-        let is_clean = |c: char| !c.is_control() && c != '\\';
+        let is_clean = |c: char| !c.is_ascii_control() && c != '\\';
         assert!(
             segment
                 .replace("%2F", "")
