@@ -143,11 +143,14 @@ impl Controller {
     /// Reports reloads here, and applies `[log]` there, from now on.
     #[must_use]
     pub fn observed(self, metrics: Arc<Metrics>, log: Option<LogControl>) -> Self {
-        Self {
+        let observed = Self {
             metrics,
             log,
             ..self
-        }
+        };
+        // Before anybody can ask.
+        observed.show_published();
+        observed
     }
 
     /// Follows the files until all senders of `requests` are gone. Belongs on a thread of its
@@ -155,7 +158,6 @@ impl Controller {
     pub async fn run(mut self, mut requests: mpsc::UnboundedReceiver<Request>) {
         let warnings = std::mem::take(&mut self.warnings);
         self.tell_warnings(warnings);
-        self.show_published();
         let mut sweep = tokio::time::interval(SWEEP);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
