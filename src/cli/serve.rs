@@ -38,7 +38,7 @@ impl Serve {
 fn announce(app: &App) {
     let mut stderr = io::stderr().lock();
     for line in app.announcements() {
-        // Nobody has to read it.
-        let _ = writeln!(stderr, "{line}");
+        // Nobody has to read it. At once, newline and all: the log may go to the same place.
+        let _ = stderr.write_all(format!("{line}\n").as_bytes());
     }
 }
