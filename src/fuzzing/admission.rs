@@ -65,21 +65,19 @@ fn holds(profile: Profile, asked: &Parts, admitted: &Admitted) {
     } else {
         assert_eq!(path, asked.uri.path());
     }
-    query_holds(asked.uri.query(), told.uri.query(), in_path);
+    let shown = in_path.then(|| format!("token={BACKEND_WS}"));
+    query_holds(asked.uri.query(), told.uri.query(), shown.as_deref());
     nominations_hold(asked, told);
 }
 
-/// What is neither the identity nor a credential keeps its bytes and its order.
-fn query_holds(asked: Option<&str>, told: Option<&str>, in_query: bool) {
+/// What is no credential keeps its bytes and its order; behind it stands what the backend is shown.
+fn query_holds(asked: Option<&str>, told: Option<&str>, shown: Option<&str>) {
     let asked = asked.unwrap_or_default().split(['&', ';']);
     let mut wanted: Vec<&str> = asked.filter(|parameter| !is_token(parameter)).collect();
     if wanted == [""] {
         wanted.clear();
     }
-    let shown = format!("token={BACKEND_WS}");
-    if in_query {
-        wanted.push(&shown);
-    }
+    wanted.extend(shown);
     let told = told.filter(|told| !told.is_empty());
     let told: Vec<&str> = told.map_or_else(Vec::new, |told| told.split(['&', ';']).collect());
     assert_eq!(told, wanted);
