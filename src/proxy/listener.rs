@@ -30,6 +30,9 @@ const KEEPALIVE_PROBES: u32 = 4;
 /// How long to leave the kernel alone when it has no more descriptors or memory for us.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
+/// How long to be silent after a complaint: what lasts needs no line for each second.
+const SILENCE: Duration = Duration::from_secs(5);
+
 /// So many clients may have gone in a row before we came; more is no accident.
 const MAX_GONE: u32 = 16;
 
@@ -239,7 +242,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// Says once a second, for all workers together, that connections can't be accepted.
+/// Says that connections can't be accepted, for all workers together, and not too often.
 #[derive(Debug)]
 struct Complaints {
     since: Instant,
@@ -259,9 +262,10 @@ impl Complaints {
 
     fn log(&self, error: &io::Error) {
         self.unsaid.fetch_add(1, Ordering::Relaxed);
-        let now = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let now = milliseconds(self.since.elapsed());
         let next = self.next.load(Ordering::Relaxed);
-        let (relaxed, again) = (Ordering::Relaxed, now.saturating_add(1000));
+        let (relaxed, again) = (Ordering::Relaxed, now.saturating_add(milliseconds(SILENCE)));
         let swap = |next| self.next.compare_exchange(next, again, relaxed, relaxed);
         if now >= next && swap(next).is_ok() {
             let times = self.unsaid.swap(0, Ordering::Relaxed);
@@ -327,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn complaints_are_made_once_a_second() {
+    fn a_complaint_is_followed_by_silence() {
         let complaints = Complaints::new();
         let error = io::Error::other("no descriptors");
         for _ in 0..10 {
