@@ -31,7 +31,7 @@ const KEEPALIVE_PROBES: u32 = 4;
 const BACK_OFF: Duration = Duration::from_millis(100);
 
 /// How long to be silent after a complaint: what lasts needs no line for each second.
-const SILENCE: Duration = Duration::from_secs(5);
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// So many clients may have gone in a row before we came; more is no accident.
 const MAX_GONE: u32 = 16;

@@ -224,8 +224,8 @@ async fn out_of_file_descriptors_it_keeps_serving() {
     }
     eventually("it complains again", async || complaints(&sidecar).len() > 1).await;
     let (complaints, seconds) = (complaints(&sidecar), began.elapsed().as_secs());
-    assert!(complaints.len() as u64 <= seconds + 1, "{complaints:?} in {seconds} s");
-    assert!(complaints.iter().all(|times| *times <= 12), "it does not rest: {complaints:?}");
+    assert!(complaints.len() as u64 <= seconds / 2 + 1, "{complaints:?} in {seconds} s");
+    assert!(complaints.iter().all(|times| *times <= 22), "it does not rest: {complaints:?}");
     drop(held);
     let served = async || {
         let attempt = sidecar.try_connect("http/1.1", "chat.example").await;
