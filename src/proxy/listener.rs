@@ -163,7 +163,7 @@ impl Intake {
         match self.source {
             Source::Own(listener) => {
                 let listener = TcpListener::from_std(listener)?;
-                accept(&worker, &listener, &complaints, |tcp, peer| {
+                accept(&worker, listener, &complaints, |tcp, peer| {
                     admit(&worker, tcp, peer, purpose);
                 })
                 .await;
@@ -173,7 +173,7 @@ impl Intake {
                 let listener = TcpListener::from_std(listener)?;
                 tokio::task::spawn_local(take_over(Rc::clone(&worker), streams, purpose));
                 let next = Cell::new(0_usize);
-                accept(&worker, &listener, &complaints, |tcp, peer| {
+                accept(&worker, listener, &complaints, |tcp, peer| {
                     let turn = next.replace(next.get().wrapping_add(1)) % workers.len().max(1);
                     if let (Some(to), Ok(tcp)) = (workers.get(turn), tcp.into_std()) {
                         let _ = to.try_send((tcp, peer));
@@ -196,28 +196,22 @@ async fn take_over(worker: Rc<Worker>, mut streams: mpsc::Receiver<Handed>, purp
 
 async fn accept(
     worker: &Worker,
-    listener: &TcpListener,
+    listener: TcpListener,
     complaints: &Complaints,
     take: impl Fn(TcpStream, SocketAddr),
 ) {
     let mut in_a_row = 0_u32;
-    // What comes once the drain has begun may have been queued before it.
-    let mut left = BACKLOG;
     let mut draining = std::pin::pin!(worker.draining.started());
     loop {
         let accepted = tokio::select! {
             biased;
+            () = &mut draining => return take_queued(listener, take),
             accepted = listener.accept() => accepted,
-            () = &mut draining => return,
         };
         match accepted {
             Ok((tcp, peer)) => {
                 in_a_row = 0;
                 take(tcp, peer);
-                left -= i32::from(worker.draining.is_started());
-                if left == 0 {
-                    return;
-                }
             }
             Err(error) => {
                 worker.metrics.accept_failed();
@@ -229,6 +223,30 @@ async fn accept(
             }
         }
     }
+}
+
+/// Takes what the kernel has queued, which closing the socket would reset. The kernel itself is
+/// asked: the runtime hears of a connection only when it next waits.
+fn take_queued(listener: TcpListener, take: impl Fn(TcpStream, SocketAddr)) {
+    let Ok(listener) = listener.into_std() else {
+        return;
+    };
+    for _ in 0..BACKLOG {
+        match listener.accept() {
+            Ok((tcp, peer)) => {
+                if let Ok(tcp) = asynchronous(tcp) {
+                    take(tcp, peer);
+                }
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+fn asynchronous(tcp: std::net::TcpStream) -> io::Result<TcpStream> {
+    tcp.set_nonblocking(true)?;
+    TcpStream::from_std(tcp)
 }
 
 /// The client had gone before we came; the next may be fine.
@@ -328,6 +346,18 @@ mod tests {
         let (bound, _held) = open(ANY.parse().unwrap(), Purpose::Gate, two()).unwrap();
         let error = open(bound, Purpose::Gate, two()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[tokio::test]
+    async fn what_the_kernel_has_queued_is_taken_at_the_end() {
+        let listener = bind(ANY.parse().unwrap(), Sharing::Handing).unwrap();
+        let (address, taken) = (listener.local_addr().unwrap(), Cell::new(0));
+        let listener = TcpListener::from_std(listener).unwrap();
+        // The runtime has not looked yet: nothing waits in between.
+        let connect = |_| std::net::TcpStream::connect(address).unwrap();
+        let _clients: Vec<_> = (0..3).map(connect).collect();
+        take_queued(listener, |_, _| taken.set(taken.get() + 1));
+        assert_eq!(taken.get(), 3);
     }
 
     #[test]
