@@ -6,8 +6,7 @@ use http::{HeaderMap, HeaderName, header};
 /// WSGI `-` and `_`, some CGI servers all of it.
 #[derive(Debug, Clone)]
 pub struct Protected {
-    /// The folded names, by length: few are alike in it, and most of those differ in their first
-    /// byte.
+    /// The folded names, each at its [`mark`]: where another name looks, there is usually none.
     names: Vec<Vec<Box<[u8]>>>,
 }
 
@@ -64,14 +63,13 @@ const FORWARDING: &[u8] = b"x-forwarded-";
 impl Protected {
     /// The headers that are always protected, and these.
     pub fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
-        let mut by_length: Vec<Vec<Box<[u8]>>> = Vec::new();
+        let mut by_mark = vec![Vec::new(); usize::from(u8::MAX) + 1];
         for name in ALWAYS.into_iter().chain(names) {
-            by_length.resize_with(by_length.len().max(name.len() + 1), Vec::new);
-            if let Some(alike) = by_length.get_mut(name.len()) {
+            if let Some(alike) = by_mark.get_mut(mark(name.as_bytes())) {
                 alike.push(name.bytes().map(fold).collect());
             }
         }
-        Self { names: by_length }
+        Self { names: by_mark }
     }
 
     /// Whether a client may not set this header.
@@ -79,7 +77,7 @@ impl Protected {
     pub fn holds(&self, name: &HeaderName) -> bool {
         let name = name.as_str().as_bytes();
         let beginning = name.get(..FORWARDING.len());
-        let mut alike = self.names.get(name.len()).into_iter().flatten();
+        let mut alike = self.names.get(mark(name)).into_iter().flatten();
         alike.any(|protected| folds_to(name, protected))
             || beginning.is_some_and(|beginning| folds_to(beginning, FORWARDING))
     }
@@ -105,11 +103,15 @@ impl Protected {
     }
 }
 
-/// Whether a name is this one, of the same length.
+/// What names have in common that fold to the same: a number below 256, of their length and both ends.
+fn mark(name: &[u8]) -> usize {
+    let end = |byte: Option<&u8>| byte.map_or(0, |byte| usize::from(fold(*byte)));
+    (name.len() * 37 + end(name.first()) * 5 + end(name.last()) * 11) % 256
+}
+
 fn folds_to(name: &[u8], folded: &[u8]) -> bool {
-    name.iter()
-        .zip(folded)
-        .all(|(byte, folded)| fold(*byte) == *folded)
+    let mut both = name.iter().zip(folded);
+    name.len() == folded.len() && both.all(|(byte, folded)| fold(*byte) == *folded)
 }
 
 /// Options that nominate no header.
