@@ -228,3 +228,6 @@ impl Reserved {
         self.0.iter().any(|glob| glob.reserves(user))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+use std::{collections::HashSet, time::Duration};
+
+use jsonwebtoken::{EncodingKey, Header};
+use serde_json::json;
+
+use super::*;
+use crate::secret::Secret;
+
+const NOW: Timestamp = Timestamp::from_secs(1_000_000);
+const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
+
+/// Each reason, and how much of a token an issuer understood that gives it.
+const REASONS: [(Rejection, u8); 15] = [
+    (Rejection::Unknown, 0),
+    (Rejection::MalformedToken, 1),
+    (Rejection::TokenHeader, 1),
+    (Rejection::Algorithm, 2),
+    (Rejection::Signature, 3),
+    (Rejection::Unreadable, 4),
+    (Rejection::TooLong, 4),
+    (Rejection::Expired, 4),
+    (Rejection::WrongTransport, 4),
+    (Rejection::MissingClaim, 4),
+    (Rejection::NotYetValid, 4),
+    (Rejection::Issuer, 4),
+    (Rejection::Audience, 4),
+    (Rejection::User, 4),
+    (Rejection::ReservedUser, 4),
+];
+
+fn issuer(name: &str, issuer: &str) -> JwtVerifier {
+    let settings = IssuerSettings {
+        name: name.into(),
+        algorithms: vec![Algorithm::HS256],
+        issuer: Some(issuer.into()),
+        audience: Audience::Unnamed,
+        user: UserTemplate::parse("{sub}").unwrap(),
+        require: vec!["exp".into()],
+        leeway: Duration::from_secs(30),
+        permissions_claim: None,
+        default_permissions: Vec::new(),
+        roles: std::collections::HashMap::new(),
+        reserved: Reserved::default(),
+    };
+    let keys = KeySet::from_secret(&Secret::new(SECRET)).unwrap();
+    JwtVerifier::new(settings, Arc::new(keys))
+}
+
+fn verifiers(issuers: Vec<JwtVerifier>) -> Verifiers {
+    Verifiers {
+        issuers,
+        ..Verifiers::default()
+    }
+}
+
+#[test]
+fn a_token_is_judged_again_by_the_issuer_of_that_name() {
+    let claims = json!({"iss": "second", "sub": "alice", "exp": 1_000_060});
+    let key = EncodingKey::from_secret(SECRET);
+    let token = jsonwebtoken::encode(&Header::default(), &claims, &key).unwrap();
+    let credential = Credential {
+        value: token.into(),
+    };
+    let absent = || Assertion::Absent;
+    let both = verifiers(vec![issuer("one", "first"), issuer("two", "second")]);
+    let identity = both
+        .verify(&credential, absent, Transport::Http, &mut Memo::new(1), NOW)
+        .unwrap();
+    assert_eq!(both.renew(&identity, NOW).unwrap().user().as_str(), "alice");
+    let first = verifiers(vec![issuer("one", "first")]);
+    assert_eq!(first.renew(&identity, NOW).unwrap_err(), Rejection::Issuer);
+}
+
+#[test]
+fn every_reason_has_words_of_its_own() {
+    let words: HashSet<_> = REASONS.iter().map(|(reason, _)| reason.reason()).collect();
+    assert_eq!(words.len(), REASONS.len());
+    assert!(words.iter().all(|words| words.contains(' ')), "{words:?}");
+}
+
+#[test]
+fn of_two_reasons_the_one_of_more_understanding_is_told() {
+    for (one, understood) in REASONS {
+        for (other, understood_by_other) in REASONS {
+            let told = one.max_informative(other);
+            let first = understood >= understood_by_other;
+            assert_eq!(told, if first { one } else { other }, "{one:?}, {other:?}");
+        }
+    }
+}
