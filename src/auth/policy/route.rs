@@ -181,8 +181,21 @@ mod tests {
             ("/a*", InvalidPattern::Wildcard),
             ("/{user}", InvalidPattern::Wildcard),
             ("/**/a", InvalidPattern::RestNotLast),
+            ("/a;b", InvalidPattern::Segment),
+            ("/a\tb", InvalidPattern::Segment),
         ] {
             assert_eq!(Pattern::parse(pattern), Err(error), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn the_place_of_the_id_is_counted_from_the_first_segment() {
+        for (pattern, place) in [("/{id}", Some(0)), ("/a/b/{id}/c", Some(2)), ("/a/*", None)] {
+            assert_eq!(
+                Pattern::parse(pattern).unwrap().id_segment(),
+                place,
+                "{pattern}"
+            );
         }
     }
 
