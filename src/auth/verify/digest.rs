@@ -94,6 +94,8 @@ impl Hasher for DigestHasher {
 
 #[cfg(test)]
 mod tests {
+    use std::hash::BuildHasher as _;
+
     use super::*;
 
     #[test]
@@ -104,6 +106,21 @@ mod tests {
             KeyDigest::parse(&digest.to_string().to_uppercase()),
             Some(digest)
         );
+    }
+
+    #[test]
+    fn a_digest_is_hashed_by_its_first_bytes() {
+        let hasher = std::hash::BuildHasherDefault::<DigestHasher>::default();
+        let digest = KeyDigest::of(b"key");
+        let first = u64::from_le_bytes(*digest.0.first_chunk().unwrap());
+        assert_eq!(hasher.hash_one(digest), first);
+        let bytes = |bytes: &[u8]| {
+            let mut hasher = DigestHasher::default();
+            hasher.write(bytes);
+            hasher.finish()
+        };
+        assert_eq!(bytes(b"ab"), 0x6162);
+        assert_eq!(bytes(&[1, 0, 0, 0, 0, 0, 0, 0, 1]), 0, "all bytes count");
     }
 
     #[test]

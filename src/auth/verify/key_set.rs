@@ -226,3 +226,44 @@ impl fmt::Debug for VerifyingKey {
         write!(f, "VerifyingKey({:?}, {:?})", self.kid, self.fingerprint)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BYTES: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY";
+
+    /// A set of one symmetric key with these members besides, and one that is fine in any case.
+    fn set(members: &str) -> KeySet {
+        let json = format!(
+            r#"{{"keys":[{{"kty":"oct","k":"{BYTES}"{members}}},{{"kty":"oct","k":"{BYTES}","kid":"fine"}}]}}"#
+        );
+        KeySet::from_jwks(json.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_key_is_for_what_it_says() {
+        for fine in ["", r#","use":"sig""#, r#","key_ops":["sign","verify"]"#] {
+            assert_eq!(set(fine).ignored(), [""; 0], "{fine}");
+        }
+        for (members, why) in [
+            (r#","use":"enc""#, "not for signatures"),
+            (r#","key_ops":["sign"]"#, "not for verifying"),
+            (r#","alg":"RSA-OAEP""#, "for an algorithm we don't verify"),
+            (r#","alg":"RS256""#, "its alg doesn't fit its kind"),
+        ] {
+            assert_eq!(set(members).ignored(), [format!("keys[0]: {why}")]);
+        }
+    }
+
+    #[test]
+    fn a_key_serves_its_family_or_its_one_algorithm() {
+        let any = set("");
+        assert!(any.serves(Algorithm::HS256) && any.serves(Algorithm::HS512));
+        assert!(!any.serves(Algorithm::RS256) && !any.serves(Algorithm::ES256));
+        assert_eq!(any.candidates(Algorithm::RS256, None).count(), 0);
+        let one = set(r#","alg":"HS256""#);
+        assert_eq!(one.candidates(Algorithm::HS256, None).count(), 2);
+        assert_eq!(one.candidates(Algorithm::HS384, None).count(), 1);
+    }
+}

@@ -123,8 +123,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_the_same_for_all_is_known_beforehand() {
+        for (template, prefix, fixed) in [
+            ("kc-{sub}", "kc-", None),
+            ("{org}.{sub}", "", None),
+            ("robot", "robot", Some("robot")),
+        ] {
+            let template = UserTemplate::parse(template).unwrap();
+            assert_eq!((template.prefix(), template.fixed()), (prefix, fixed));
+        }
+    }
+
+    #[test]
     fn braces_must_match() {
-        for bad in ["", "{", "}", "{}", "a{sub", "sub}", "{a{b}}"] {
+        for bad in [
+            "", "{", "}", "{}", "a{sub", "sub}", "{a{b}}", "{a{b}", "a}b{sub}",
+        ] {
             assert_eq!(UserTemplate::parse(bad), Err(InvalidTemplate), "{bad}");
         }
     }

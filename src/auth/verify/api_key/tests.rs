@@ -31,6 +31,13 @@ fn table(settings: KeySettings) -> KeyTable {
     builder.build()
 }
 
+#[test]
+fn a_table_counts_its_keys() {
+    let (none, one) = (KeyTable::default(), table(settings(acting(&["*"]))));
+    assert_eq!((none.len(), none.is_empty()), (0, true));
+    assert_eq!((one.len(), one.is_empty()), (1, false));
+}
+
 fn identify(settings: KeySettings, assertion: &Assertion) -> Result<String, Denial> {
     let table = table(settings);
     let found = table.find(KeyDigest::of(b"key")).unwrap();
