@@ -28,14 +28,14 @@ const REASONS: [(Rejection, u8); 15] = [
     (Rejection::ReservedUser, 4),
 ];
 
-fn issuer(name: &str, issuer: &str) -> JwtVerifier {
+fn issuer(name: &str, issuer: &str, required: &str) -> JwtVerifier {
     let settings = IssuerSettings {
         name: name.into(),
         algorithms: vec![Algorithm::HS256],
         issuer: Some(issuer.into()),
         audience: Audience::Unnamed,
         user: UserTemplate::parse("{sub}").unwrap(),
-        require: vec!["exp".into()],
+        require: vec![required.into()],
         leeway: Duration::from_secs(30),
         permissions_claim: None,
         default_permissions: Vec::new(),
@@ -53,22 +53,41 @@ fn verifiers(issuers: Vec<JwtVerifier>) -> Verifiers {
     }
 }
 
-#[test]
-fn a_token_is_judged_again_by_the_issuer_of_that_name() {
+/// The identity of a token of the issuer `second`, for whoever knows that one.
+fn identity(verifiers: &Verifiers) -> Identity {
     let claims = json!({"iss": "second", "sub": "alice", "exp": 1_000_060});
     let key = EncodingKey::from_secret(SECRET);
     let token = jsonwebtoken::encode(&Header::default(), &claims, &key).unwrap();
     let credential = Credential {
         value: token.into(),
     };
-    let absent = || Assertion::Absent;
-    let both = verifiers(vec![issuer("one", "first"), issuer("two", "second")]);
-    let identity = both
-        .verify(&credential, absent, Transport::Http, &mut Memo::new(1), NOW)
-        .unwrap();
+    let (absent, mut memo) = (|| Assertion::Absent, Memo::new(1));
+    let verified = verifiers.verify(&credential, absent, Transport::Http, &mut memo, NOW);
+    verified.unwrap()
+}
+
+#[test]
+fn a_token_is_judged_again_by_the_issuer_of_that_name() {
+    let both = verifiers(vec![
+        issuer("one", "first", "exp"),
+        issuer("two", "second", "exp"),
+    ]);
+    let identity = identity(&both);
     assert_eq!(both.renew(&identity, NOW).unwrap().user().as_str(), "alice");
-    let first = verifiers(vec![issuer("one", "first")]);
+    let first = verifiers(vec![issuer("one", "first", "exp")]);
     assert_eq!(first.renew(&identity, NOW).unwrap_err(), Rejection::Issuer);
+}
+
+#[test]
+fn claims_are_read_again_once_when_a_setting_changed() {
+    let identity = identity(&verifiers(vec![issuer("two", "second", "exp")]));
+    let changed = verifiers(vec![issuer("two", "second", "sub")]);
+    let renewed = changed.renew(&identity, NOW).unwrap();
+    assert_ne!(renewed.stamp(), identity.stamp());
+    let again = changed.renew(&renewed, NOW).unwrap();
+    assert_eq!(again.stamp(), renewed.stamp());
+    let anew = changed.renew(&identity, NOW).unwrap();
+    assert_eq!(anew.stamp(), renewed.stamp());
 }
 
 #[test]
