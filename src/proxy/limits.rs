@@ -3,17 +3,22 @@
 //! [`Lapse`] belongs to one task. [`Limiter`] is shared by all workers and made of atomics only:
 //! fixed tables, so that no client can make it grow.
 
-use std::hash::{BuildHasher as _, Hash, RandomState};
+mod counts;
+mod rates;
+
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 
 use crate::snapshot::Rate;
+use counts::CountTable;
+use rates::RateTable;
 
 /// A deadline that is cheap to move: the timer underneath is set again only when it fires early,
 /// or when the deadline comes closer.
@@ -43,16 +48,24 @@ impl Lapse {
 #[derive(Debug)]
 pub struct Limiter {
     connections: AtomicUsize,
-    /// Open connections by hashed address. Addresses that hash alike share a count: harmless at
-    /// the sizes that such a limit has.
-    by_address: Box<[AtomicU32]>,
+    /// Open connections of each address.
+    by_address: CountTable,
     failures: RateTable,
     requests: RateTable,
     hasher: RandomState,
 }
 
-/// Slots of each table.
+/// Slots of each table, of eight bytes each.
 const SLOTS: usize = 1 << 14;
+
+/// Slots in which a key may live.
+const WAYS: usize = 4;
+
+/// Where a key may live, by its hash.
+fn places(hash: u64) -> impl Iterator<Item = usize> {
+    let first = usize::try_from(hash % SLOTS as u64).unwrap_or(0);
+    (first..first + WAYS).map(|place| place % SLOTS)
+}
 
 impl Limiter {
     /// With nothing counted.
@@ -60,7 +73,7 @@ impl Limiter {
     pub fn new() -> Arc<Self> {
         Arc::new(Self {
             connections: AtomicUsize::new(0),
-            by_address: (0..SLOTS).map(|_| AtomicU32::new(0)).collect(),
+            by_address: CountTable::new(),
             failures: RateTable::new(),
             requests: RateTable::new(),
             hasher: RandomState::new(),
@@ -74,15 +87,16 @@ impl Limiter {
         most: usize,
         most_of_one: Option<usize>,
     ) -> Option<ConnectionPlace> {
+        let (slot, of_one) = self
+            .by_address
+            .add(self.hasher.hash_one(network(peer)))
+            .map_or((None, 0), |(slot, count)| (Some(slot), count));
+        let total = self.connections.fetch_add(1, Ordering::Relaxed);
         let place = ConnectionPlace {
             limiter: Arc::clone(self),
-            slot: self.slot(network(peer)),
+            slot,
         };
-        let total = self.connections.fetch_add(1, Ordering::Relaxed);
-        let of_one = place
-            .of_address()
-            .map_or(0, |count| count.fetch_add(1, Ordering::Relaxed));
-        let fits = total < most && most_of_one.is_none_or(|most| (of_one as usize) < most);
+        let fits = total < most && most_of_one.is_none_or(|most| of_one < most);
         // A place that does not fit is dropped here, and so counted back.
         fits.then_some(place)
     }
@@ -96,10 +110,6 @@ impl Limiter {
     /// Counts a user's request; the time to wait when there were too many.
     pub(super) fn request(&self, user: &str, rate: Rate, now: Instant) -> Result<(), Duration> {
         self.requests.count(self.hasher.hash_one(user), rate, now)
-    }
-
-    fn slot(&self, key: impl Hash) -> usize {
-        usize::try_from(self.hasher.hash_one(key)).unwrap_or(0) % SLOTS
     }
 }
 
@@ -115,96 +125,14 @@ fn network(address: IpAddr) -> u128 {
 #[derive(Debug)]
 pub(super) struct ConnectionPlace {
     limiter: Arc<Limiter>,
-    slot: usize,
-}
-
-impl ConnectionPlace {
-    fn of_address(&self) -> Option<&AtomicU32> {
-        self.limiter.by_address.get(self.slot)
-    }
+    slot: Option<usize>,
 }
 
 impl Drop for ConnectionPlace {
     fn drop(&mut self) {
         self.limiter.connections.fetch_sub(1, Ordering::Relaxed);
-        if let Some(count) = self.of_address() {
-            count.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-}
-
-/// Events in a period, by hashed key: the generic cell rate algorithm (ITU-T I.371) in one word
-/// a key. A slot holds a tag of its key and the time at which its bucket will be empty.
-#[derive(Debug)]
-struct RateTable {
-    slots: Box<[AtomicU64]>,
-    /// Of the monotonic clock: a jump of the other one must neither forget nor prolong.
-    epoch: Instant,
-}
-
-/// Slots in which a key may live.
-const WAYS: usize = 4;
-
-impl RateTable {
-    fn new() -> Self {
-        Self {
-            slots: (0..SLOTS).map(|_| AtomicU64::new(0)).collect(),
-            epoch: Instant::now(),
-        }
-    }
-
-    /// When all slots of a key are taken by others, the event is not counted: a full table lets
-    /// through rather than refuses, and costs nothing but a number.
-    fn count(&self, key: u64, rate: Rate, now: Instant) -> Result<(), Duration> {
-        let now = millis(now.saturating_duration_since(self.epoch));
-        let tag = key >> TIME_BITS;
-        let period = millis(rate.period);
-        let cost = period / u64::from(rate.count.max(1));
-        for way in 0..WAYS {
-            let place = usize::try_from(key).unwrap_or(0).wrapping_add(way) % SLOTS;
-            let Some(slot) = self.slots.get(place) else {
-                continue;
-            };
-            if let Some(outcome) = spend(slot, tag, now, cost, period) {
-                return outcome;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Of a slot's word, the low bits that hold a time: 34 years of milliseconds. A tag has the rest.
-const TIME_BITS: u32 = 40;
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis())
-        .unwrap_or(u64::MAX)
-        .min((1 << TIME_BITS) - 1)
-}
-
-/// `None` when the slot belongs to another key that still needs it.
-fn spend(
-    slot: &AtomicU64,
-    tag: u64,
-    now: u64,
-    cost: u64,
-    period: u64,
-) -> Option<Result<(), Duration>> {
-    let mut seen = slot.load(Ordering::Relaxed);
-    loop {
-        let (owner, empty_at) = (seen >> TIME_BITS, seen & ((1 << TIME_BITS) - 1));
-        if owner != tag && empty_at > now {
-            return None;
-        }
-        let start = if owner == tag { empty_at.max(now) } else { now };
-        let next = start + cost;
-        if next - now > period {
-            return Some(Err(Duration::from_millis(next - now - period)));
-        }
-        let word = tag << TIME_BITS | next;
-        match slot.compare_exchange_weak(seen, word, Ordering::Relaxed, Ordering::Relaxed) {
-            Ok(_) => return Some(Ok(())),
-            Err(other) => seen = other,
+        if let Some(slot) = self.slot {
+            self.limiter.by_address.take(slot);
         }
     }
 }
@@ -232,6 +160,32 @@ mod tests {
         let _first = limiter.connect(ONE, 10, Some(1)).unwrap();
         assert!(limiter.connect(ONE, 10, Some(1)).is_none());
         assert!(limiter.connect(OTHER, 10, Some(1)).is_some());
+    }
+
+    #[test]
+    fn no_address_is_refused_for_another() {
+        let limiter = Limiter::new();
+        let address = |n: u32| IpAddr::V4(std::net::Ipv4Addr::from_bits(0x7f00_0000 + n));
+        let places: Vec<_> = (0..20_000)
+            .filter_map(|n| limiter.connect(address(n), usize::MAX, Some(1)))
+            .collect();
+        assert_eq!(places.len(), 20_000);
+        assert!(limiter.connect(address(0), usize::MAX, Some(1)).is_none());
+        drop(places);
+        assert!(limiter.connect(address(0), usize::MAX, Some(1)).is_some());
+    }
+
+    #[test]
+    fn a_fast_rate_is_a_limit_too() {
+        for (count, millis) in [(30, 10), (600, 1000), (2000, 1000), (1_000_000, 1)] {
+            let (limiter, now) = (Limiter::new(), Instant::now());
+            let period = Duration::from_millis(millis);
+            let rate = Rate { count, period };
+            let spent = (0..2 * count).filter(|_| limiter.request("alice", rate, now).is_ok());
+            assert_eq!(spent.count(), count as usize, "{rate:?}");
+            let wait = limiter.request("alice", rate, now).unwrap_err();
+            assert!(limiter.request("alice", rate, now + wait).is_ok());
+        }
     }
 
     #[test]
