@@ -25,6 +25,7 @@ use super::limits::{ConnectionPlace, Lapse};
 use super::socket::{ClientSocket, ClientStream};
 use super::streams::{Reader, Streams};
 use super::tunnel::Side;
+use super::unreadable;
 use super::upgrade::{self, Opened};
 use super::worker::Worker;
 use crate::snapshot::Limits;
@@ -180,9 +181,12 @@ async fn serve_http1(client: Rc<Client>, stream: ClientStream, purpose: Purpose,
     let mut connection = http1(limits).serve_connection(TokioIo::new(stream), service);
     let close = http1::Connection::graceful_shutdown;
     let running = Pin::new(&mut connection);
-    let ended_well = supervise(&client, running, close, Protocol::Http1, limits).await;
+    let ended = supervise(&client, running, close, Protocol::Http1, limits).await;
+    if let End::Failed(error) = &ended {
+        unreadable::record(&client, error);
+    }
     // Taken in any case: the exchange keeps the client alive.
-    let (true, Some((opened, exchange))) = (ended_well, client.opened.take()) else {
+    let (End::Well, Some((opened, exchange))) = (ended, client.opened.take()) else {
         return;
     };
     client.activity.forget();
@@ -204,15 +208,22 @@ async fn serve_http2(client: Rc<Client>, stream: ClientStream, limits: &Limits) 
     supervise(&client, pin!(connection), close, Protocol::Http2, limits).await;
 }
 
-/// Runs a connection until it ends, is overdue, or was told to close and has. Whether it ended
-/// well.
+/// How a connection came to its end.
+enum End {
+    Well,
+    /// It was idle, or its head incomplete, for too long.
+    Overdue,
+    Failed(hyper::Error),
+}
+
+/// Runs a connection until it ends, is overdue, or was told to close and has.
 async fn supervise<C: Future<Output = hyper::Result<()>>>(
     client: &Client,
     mut connection: Pin<&mut C>,
     close: fn(Pin<&mut C>),
     protocol: Protocol,
     limits: &Limits,
-) -> bool {
+) -> End {
     let (mut told, mut lapse) = (false, Lapse::default());
     poll_fn(|cx| {
         client.activity.remember(cx);
@@ -222,7 +233,7 @@ async fn supervise<C: Future<Output = hyper::Result<()>>>(
                 close(connection.as_mut());
             }
             if let Poll::Ready(result) = connection.as_mut().poll(cx) {
-                return Poll::Ready(result.is_ok());
+                return Poll::Ready(result.map_or_else(End::Failed, |()| End::Well));
             }
             // The poll may have answered the one request that was still to come.
             if told || !client.may_close() {
@@ -232,7 +243,7 @@ async fn supervise<C: Future<Output = hyper::Result<()>>>(
         client
             .activity
             .poll_overdue(cx, &mut lapse, protocol, limits)
-            .map(|()| false)
+            .map(|()| End::Overdue)
     })
     .await
 }

@@ -36,6 +36,7 @@ mod streams;
 #[cfg(test)]
 mod tests;
 pub mod tunnel;
+mod unreadable;
 mod upgrade;
 mod upstream;
 mod worker;

@@ -63,6 +63,32 @@ async fn every_denial_has_its_record_and_its_reason() {
 }
 
 #[tokio::test]
+async fn what_no_parser_takes_is_recorded_and_counted() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    let long = format!("x: {}", "x".repeat(40_000));
+    for (line, status, reason) in [
+        ("Content-Length: +1", 400, "unreadable head"),
+        ("a b: c", 400, "unreadable head"),
+        (&*long, 431, "head too large"),
+    ] {
+        let mut raw = sidecar.raw().await;
+        raw.write(format!("GET /hidden HTTP/1.1\r\nHost: chat.example\r\n{line}\r\n\r\n")).await;
+        assert_eq!(raw.answer().await.status, status, "{line:.20}");
+        assert!(raw.answer_or_close().await.is_none());
+        let is_it = |record: &Value| record["status"] == status && record["reason"] == reason;
+        let record = sidecar.record("the refusal's record", is_it).await;
+        assert_eq!((&record["method"], &record["path"]), (&"".into(), &"".into()));
+    }
+    let counted = async |series: &str| sidecar.metric(series).await;
+    let denied = |reason| format!("doorward_requests_denied_total{{reason=\"{reason}\"}}");
+    assert_eq!(counted(&denied("unreadable head")).await, Some(2.0));
+    assert_eq!(counted(&denied("head too large")).await, Some(1.0));
+    assert_eq!(counted("doorward_requests_total{status=\"400\"}").await, Some(2.0));
+    assert!(!sidecar.log().contains("hidden"));
+}
+
+#[tokio::test]
 async fn every_denial_is_counted_by_its_reason() {
     let backend = Backend::start().await;
     let sidecar = sidecar(&backend).await;
