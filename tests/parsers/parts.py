@@ -14,7 +14,7 @@ class Report:
     """Counts checks, and shows those that failed; all of them when that is wanted."""
 
     def __init__(self, verbose):
-        self.verbose, self.passed, self.failed = verbose, 0, 0
+        self.verbose, self.passed, self.failed, self.skipped = verbose, 0, 0, []
 
     def __call__(self, name, wrong, sent=b""):
         if not wrong:
@@ -26,6 +26,10 @@ class Report:
         print(f"FAILED  {name!r}\n    sent: {sent!r}", flush=True)
         for reason in wrong:
             print(f"    {reason}", flush=True)
+
+    def skip(self, name, reason):
+        self.skipped.append(name)
+        print(f"{name}: skipped: {reason}", flush=True)
 
     def section(self, name):
         return Section(self, name)
@@ -51,7 +55,7 @@ class Section:
 def run_table(kinds, folder, doorward, _options, report):
     for kind in kinds:
         if reason := kind.unavailable():
-            print(f"{kind.name}: skipped: {reason}", flush=True)
+            report.skip(kind.name, reason)
             continue
         with report.section(kind.name), Stage(kind, folder / kind.name, doorward) as stage:
             table.run(stage, report)

@@ -96,7 +96,7 @@ class Before:
 
 def run(folder, doorward, report):
     if reason := missing("varnishtest", "varnish"):
-        return print(f"varnish: skipped: {reason}", flush=True)
+        return report.skip("varnish", reason)
     met = 0
     with Before(folder, doorward) as before:
         for script in SCRIPTS:
