@@ -12,6 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::limits::Lapse;
+use super::standing::Standing;
 
 /// Why a request's body ended before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +23,9 @@ pub(super) enum UploadFault {
     /// The client fell silent.
     #[error("the request body stopped arriving")]
     Stalled,
+    /// The client's credential is gone.
+    #[error("the request is no longer admitted")]
+    Ended,
 }
 
 /// What others may know of an upload under way.
@@ -51,14 +55,20 @@ pub(super) struct RequestBody(Option<Box<Arriving>>);
 struct Arriving {
     incoming: Incoming,
     upload: Rc<Upload>,
+    standing: Option<Standing>,
     gap: Duration,
     silent_since: Option<Instant>,
     lapse: Lapse,
 }
 
 impl RequestBody {
-    /// The client's body, which may be silent for `gap`; and the view of it, if it isn't empty.
-    pub(super) fn new(incoming: Incoming, gap: Duration) -> (Self, Option<Rc<Upload>>) {
+    /// The client's body, which may be silent for `gap`, and ends when what it belongs to is no
+    /// longer admitted; and the view of it, if it isn't empty.
+    pub(super) fn new(
+        incoming: Incoming,
+        gap: Duration,
+        standing: impl FnOnce() -> Option<Standing>,
+    ) -> (Self, Option<Rc<Upload>>) {
         if incoming.is_end_stream() {
             return (Self(None), None);
         }
@@ -70,6 +80,7 @@ impl RequestBody {
         let arriving = Arriving {
             incoming,
             upload,
+            standing: standing(),
             gap,
             silent_since: None,
             lapse: Lapse::default(),
@@ -131,6 +142,9 @@ impl Arriving {
                 None => return Poll::Ready(None),
                 Some(Err(_)) => return Poll::Ready(Some(Err(UploadFault::Broken))),
                 Some(Ok(frame)) => {
+                    if self.has_ended() {
+                        return Poll::Ready(Some(Err(UploadFault::Ended)));
+                    }
                     if let Some(data) = frame.data_ref() {
                         let length = data.len() as u64;
                         self.upload
@@ -141,6 +155,11 @@ impl Arriving {
                 }
             }
         }
+    }
+
+    fn has_ended(&self) -> bool {
+        let standing = self.standing.as_ref();
+        standing.is_some_and(|standing| standing.check().is_err())
     }
 
     /// The backend wants more and the client has nothing: this is the only time that counts.

@@ -11,7 +11,9 @@ use http::{Method, Uri, request};
 use super::activity::InFlight;
 use super::body::Upload;
 use super::connection::Client;
+use super::reply::Refusal;
 use super::request_id::RequestId;
+use super::standing::{self, Standing};
 use super::streams::Reader;
 use crate::auth::{Admission, Denied, Identity, Proof};
 use crate::clock::Timestamp;
@@ -121,6 +123,23 @@ impl Exchange {
         if let Party::Admitted(admission) = &mut self.party {
             admission.forget_address();
         }
+    }
+
+    /// What an upload is to be judged by while it goes on.
+    pub(super) fn standing(&self) -> Option<Standing> {
+        let proof = self.admission()?.proof();
+        Some(Standing::new(&self.client.worker, proof, self.judged))
+    }
+
+    /// Whether what was admitted would be admitted still.
+    pub(super) fn review(&self) -> Result<(), Refusal> {
+        let Some(admission) = self.admission() else {
+            return Ok(());
+        };
+        let proof = || admission.proof();
+        standing::review(&self.client.worker, self.judged, proof)
+            .map(drop)
+            .map_err(|ending| Refusal::Ended(ending, admission.transport()))
     }
 
     /// Registers what was admitted, so that it ends with its credential.

@@ -206,7 +206,8 @@ impl Asked {
         let told = Told::new(&origin, host, exchange.id.value());
         match transport {
             Transport::Http => {
-                let (body, upload) = RequestBody::new(body, limits.body_gap);
+                let (body, upload) =
+                    RequestBody::new(body, limits.body_gap, || exchange.standing());
                 let message = Message::new(head, told.lines(), framing, body);
                 exchange.upload = upload;
                 Plan::Forward(message, origin.scheme)
@@ -244,6 +245,7 @@ impl Asked {
         scheme: Scheme,
         exchange: &mut Exchange,
     ) -> Result<Outcome, Refusal> {
+        exchange.review()?;
         let metrics = &self.client.worker.metrics;
         let mut answered = sent.and_then(acceptable).map_err(|failure| {
             metrics.upstream_failed(failure.reason());

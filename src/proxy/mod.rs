@@ -32,6 +32,7 @@ mod reply;
 mod request_id;
 mod scratch;
 mod socket;
+mod standing;
 mod streams;
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,8 @@ use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
 
 use super::upstream::Failure;
-use crate::auth::{Denial, Transport};
+use crate::auth::{Denial, Ending, Rejection, Transport};
+use crate::sessions::EndReason;
 use crate::snapshot::{Answer, Form, Replies};
 
 /// Why the sidecar answers by itself.
@@ -18,6 +19,8 @@ use crate::snapshot::{Answer, Form, Replies};
 pub(super) enum Refusal {
     /// The gate said no.
     Denied(Denial, Transport),
+    /// It said yes, and would not any more.
+    Ended(Ending, Transport),
     /// The backend gave no usable answer.
     Failed(Failure),
     /// The request target is longer than allowed.
@@ -38,6 +41,7 @@ impl Refusal {
     pub(super) fn answer(self, replies: &Replies) -> Response<Bytes> {
         match self {
             Self::Denied(denial, transport) => denied(denial, transport, replies),
+            Self::Ended(ending, transport) => denied(ended(ending), transport, replies),
             Self::Failed(failure) => plain(failed(failure), replies),
             Self::TargetTooLong => plain(StatusCode::URI_TOO_LONG, replies),
             Self::TooManyHeaders => plain(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, replies),
@@ -52,6 +56,7 @@ impl Refusal {
     pub(super) fn reason(self) -> &'static str {
         match self {
             Self::Denied(denial, _) => denial.reason(),
+            Self::Ended(ending, _) => EndReason::from(ending).as_str(),
             Self::Failed(failure) => failure.reason(),
             Self::TargetTooLong => "target_too_long",
             Self::TooManyHeaders => "too_many_headers",
@@ -95,6 +100,14 @@ fn denied(denial: Denial, transport: Transport, replies: &Replies) -> Response<B
         Denial::ExpectationFailed => StatusCode::EXPECTATION_FAILED,
     };
     plain(status, replies)
+}
+
+/// As a WebSocket's close codes: 4401 for what has expired, 4403 for what is revoked.
+fn ended(ending: Ending) -> Denial {
+    match ending {
+        Ending::Expired => Rejection::Expired.into(),
+        Ending::Revoked => Denial::Forbidden,
+    }
 }
 
 fn failed(failure: Failure) -> StatusCode {

@@ -1,9 +1,11 @@
 //! A session lives as long as its credential, and nobody else's ends with it (promise 4).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::support::{
-    Backend, Chat, Claims, Feed, SECRET, Script, Setup, Sidecar, digest, eventually, key_of, within,
+    Backend, Chat, Claims, Feed, SECRET, Script, Seen, Setup, Sidecar, digest, eventually, key_of,
+    within,
 };
 
 async fn open(sidecar: &Sidecar, key: &str) -> Chat {
@@ -182,6 +184,47 @@ async fn a_stream_of_a_revoked_key_ends() {
     sidecar.reconfigure(&setup.without("alice")).await;
     let (rest, end) = within(Duration::from_secs(3), "the stream ends", raw.rest_of_chunks()).await;
     assert_eq!((rest.as_str(), end), ("", crate::support::End::Complete));
+}
+
+#[tokio::test]
+async fn nothing_more_of_an_upload_reaches_the_backend_once_its_key_is_revoked() {
+    let backend = Backend::start().await;
+    let setup = Setup::before(&backend).key("alice").key("bob");
+    let sidecar = setup.clone().start().await;
+    let (mut alice, mut bob) = (sidecar.raw().await, sidecar.raw().await);
+    for (raw, key) in [(&mut alice, "alice"), (&mut bob, "bob")] {
+        let head = "POST / HTTP/1.1\r\nHost: chat.example\r\nContent-Length: 6\r\n";
+        raw.write(format!("{head}X-API-Key: {}\r\n\r\none", key_of(key))).await;
+    }
+    let both = |seen: &[Seen]| seen.iter().filter(|seen| seen.body == b"one").count() == 2;
+    backend.until("the first half of both is there", both).await;
+    sidecar.reconfigure(&setup.without("alice")).await;
+    for raw in [&mut alice, &mut bob] {
+        raw.write("two").await;
+    }
+    assert_eq!(alice.answer().await.status, 403);
+    assert_eq!(bob.answer().await.status, 200);
+    let bodies: BTreeSet<Vec<u8>> = backend.seen().into_iter().map(|seen| seen.body).collect();
+    assert_eq!(bodies, BTreeSet::from([b"one".to_vec(), b"onetwo".to_vec()]));
+    let is_it = |record: &serde_json::Value| record["reason"] == "credential revoked";
+    assert_eq!(sidecar.record("the refusal's record", is_it).await["user"], "alice");
+}
+
+#[tokio::test]
+async fn an_answer_is_kept_from_whom_was_revoked_meanwhile() {
+    let feed = Feed::new();
+    let backend =
+        Backend::always(Script::Feed(b"HTTP/1.1 200 OK\r\n".to_vec(), feed.clone())).await;
+    let setup = Setup::before(&backend).key("alice").key("bob");
+    let sidecar = setup.clone().start().await;
+    let mut raw = sidecar.raw().await;
+    raw.write(sidecar.get("/").key("alice").bytes()).await;
+    backend.until("the request is there", |seen| seen.len() == 1).await;
+    sidecar.reconfigure(&setup.without("alice")).await;
+    feed.write("Content-Length: 6\r\n\r\nsecret");
+    let answer = raw.answer().await;
+    assert_eq!(answer.status, 403);
+    assert!(!answer.text().contains("secret"));
 }
 
 #[tokio::test]

@@ -270,7 +270,8 @@ impl From<UnansweredKind> for Failure {
             UnansweredKind::Closed => Self::Closed,
             UnansweredKind::Garbage => Self::Garbage,
             UnansweredKind::Silent => Self::FirstByteTimeout,
-            UnansweredKind::Upload(UploadFault::Broken) => Self::RequestBody,
+            // What has ended is refused for that, whatever came of it.
+            UnansweredKind::Upload(UploadFault::Broken | UploadFault::Ended) => Self::RequestBody,
             UnansweredKind::Upload(UploadFault::Stalled) => Self::RequestBodyTimeout,
         }
     }
