@@ -139,7 +139,11 @@ impl Exchange {
         let proof = || admission.proof();
         standing::review(&self.client.worker, self.judged, proof)
             .map(drop)
-            .map_err(|ending| Refusal::Ended(ending, admission.transport()))
+            .map_err(|ending| {
+                let refusal = Refusal::Ended(ending, admission.transport());
+                self.client.worker.metrics.denied(refusal.reason());
+                refusal
+            })
     }
 
     /// Registers what was admitted, so that it ends with its credential.

@@ -225,6 +225,8 @@ async fn an_answer_is_kept_from_whom_was_revoked_meanwhile() {
     let answer = raw.answer().await;
     assert_eq!(answer.status, 403);
     assert!(!answer.text().contains("secret"));
+    let denied = "doorward_requests_denied_total{reason=\"credential revoked\"}";
+    assert_eq!(sidecar.metric(denied).await, Some(1.0));
 }
 
 #[tokio::test]
