@@ -73,6 +73,12 @@ impl Activity {
         InFlight(Rc::clone(self))
     }
 
+    /// What arrived was no head. A connection that answers nothing is idle from now on.
+    pub(super) fn idle(&self) {
+        self.head_since.set(None);
+        self.idle_since.set(Instant::now());
+    }
+
     /// Asks the connection to finish what it has begun and close.
     pub(super) fn close(&self) {
         self.closing.set(true);
@@ -197,6 +203,15 @@ mod tests {
             activity.deadline(Protocol::Http2, &limits()),
             idle + Duration::from_secs(75)
         );
+    }
+
+    #[test]
+    fn what_turned_out_to_be_no_head_begins_none() {
+        let activity = Activity::new(Instant::now());
+        drop(activity.request());
+        activity.read();
+        activity.idle();
+        assert_eq!(activity.head_since.get(), None);
     }
 
     #[test]

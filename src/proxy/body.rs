@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 
 use super::limits::Lapse;
 use super::standing::Standing;
+use super::unread::Arrival;
 
 /// Why a request's body ended before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,7 +53,7 @@ pub(super) struct RequestBody(Option<Box<Arriving>>);
 
 #[derive(Debug)]
 struct Arriving {
-    incoming: Incoming,
+    arrival: Arrival,
     upload: Rc<Upload>,
     standing: Option<Standing>,
     gap: Duration,
@@ -65,11 +65,11 @@ impl RequestBody {
     /// The client's body, which may be silent for `gap`, and ends when what it belongs to is no
     /// longer admitted; and the view of it, if it isn't empty.
     pub(super) fn new(
-        incoming: Incoming,
+        arrival: Arrival,
         gap: Duration,
         standing: impl FnOnce() -> Option<Standing>,
     ) -> (Self, Option<Rc<Upload>>) {
-        if incoming.is_end_stream() {
+        if arrival.is_end_stream() {
             return (Self(None), None);
         }
         let upload = Rc::new(Upload {
@@ -78,7 +78,7 @@ impl RequestBody {
         });
         let view = Rc::clone(&upload);
         let arriving = Arriving {
-            incoming,
+            arrival,
             upload,
             standing: standing(),
             gap,
@@ -116,13 +116,13 @@ impl Body for RequestBody {
     fn is_end_stream(&self) -> bool {
         self.0
             .as_ref()
-            .is_none_or(|arriving| arriving.incoming.is_end_stream())
+            .is_none_or(|arriving| arriving.arrival.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
         self.0
             .as_ref()
-            .map_or_else(|| SizeHint::with_exact(0), |some| some.incoming.size_hint())
+            .map_or_else(|| SizeHint::with_exact(0), |some| some.arrival.size_hint())
     }
 }
 
@@ -132,7 +132,7 @@ impl Arriving {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, UploadFault>>> {
         loop {
-            let Poll::Ready(next) = Pin::new(&mut self.incoming).poll_frame(cx) else {
+            let Poll::Ready(next) = Pin::new(&mut self.arrival).poll_frame(cx) else {
                 return self.poll_silence(cx);
             };
             let now = Instant::now();

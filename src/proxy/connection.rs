@@ -25,6 +25,7 @@ use super::limits::{ConnectionPlace, Lapse};
 use super::socket::{ClientSocket, ClientStream};
 use super::streams::{Reader, Streams};
 use super::tunnel::Side;
+use super::unread::Unread;
 use super::unreadable;
 use super::upgrade::{self, Opened};
 use super::worker::Worker;
@@ -60,6 +61,8 @@ pub(super) struct Client {
     pub(super) activity: Rc<Activity>,
     /// How the HTTP/2 stream that runs now gets on with its client.
     pub(super) reader: RefCell<Option<Rc<Reader>>>,
+    /// What nobody reads of a request over HTTP/1.1.
+    pub(super) unread: Rc<Unread>,
     /// A WebSocket that waits for hyper to let go of the client's stream.
     opened: RefCell<Option<(Opened, Box<Exchange>)>>,
     _place: ConnectionPlace,
@@ -94,6 +97,7 @@ impl Client {
             protocol: Cell::new("h1"),
             activity,
             reader: RefCell::default(),
+            unread: Rc::default(),
             opened: RefCell::default(),
             _place: place,
         })
@@ -192,7 +196,7 @@ async fn serve_http1(client: Rc<Client>, stream: ClientStream, purpose: Purpose,
     client.activity.forget();
     let parts = connection.into_parts();
     let side = Side {
-        stream: parts.io.into_inner(),
+        stream: parts.io.into_inner().half_closing(),
         read: parts.read_buf,
     };
     tokio::task::spawn_local(upgrade::carry(Rc::clone(&client), side, opened, exchange));
@@ -239,6 +243,9 @@ async fn supervise<C: Future<Output = hyper::Result<()>>>(
             if told || !client.may_close() {
                 break;
             }
+        }
+        if client.unread.poll_discard(cx).is_ready() {
+            client.activity.idle();
         }
         client
             .activity

@@ -22,6 +22,7 @@ use super::headers::{self, Framing, Origin, Scheme, Told};
 use super::location;
 use super::redirect;
 use super::reply::Refusal;
+use super::unread::Arrival;
 use super::upgrade::{self, Handshake, Opened};
 use super::upstream::{Answered, Failure, Message};
 use super::worker::Held;
@@ -56,6 +57,7 @@ pub(super) fn handle(
         client,
     };
     let (head, body) = request.into_parts();
+    let body = Arrival::new(body, &head, &asked.client.unread);
     let crossing = Crossing::of(&asked.snapshot.cors, &head.headers);
     let mut exchange = Exchange::begin(&asked.client, &head, asked.snapshot.generation, asked.now);
     let deciding = || match purpose {
@@ -87,6 +89,7 @@ pub(super) fn handle(
         if let (Scheme::Https, Some(hsts)) = (asked.client.scheme, &asked.snapshot.hsts) {
             headers.insert(header::STRICT_TRANSPORT_SECURITY, hsts.clone());
         }
+        asked.client.unread.announce(&mut response);
         Ok(response)
     }
 }
@@ -174,7 +177,7 @@ impl Asked {
         &self,
         crossing: &Crossing,
         head: request::Parts,
-        body: Incoming,
+        body: Arrival,
         exchange: &mut Exchange,
     ) -> Plan {
         #[cfg(test)]

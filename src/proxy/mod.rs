@@ -25,6 +25,7 @@ pub mod frames;
 mod handler;
 mod headers;
 mod limits;
+mod lingering;
 mod listener;
 mod location;
 mod redirect;
@@ -37,6 +38,7 @@ mod streams;
 #[cfg(test)]
 mod tests;
 pub mod tunnel;
+mod unread;
 mod unreadable;
 mod upgrade;
 mod upstream;

@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 
 use super::activity::Activity;
 use super::limits::Lapse;
+use super::lingering::Lingering;
 
 /// A client's TCP socket. It tells the connection's [`Activity`] what moves, and gives up on a
 /// client that takes nothing for the stall limit while bytes wait for it.
@@ -22,6 +23,16 @@ pub(super) struct ClientSocket {
     /// Since when the kernel has refused our bytes.
     blocked_since: Option<Instant>,
     lapse: Lapse,
+    shutdown: Shutdown,
+}
+
+/// What follows once we have said all.
+#[derive(Debug)]
+enum Shutdown {
+    /// The connection ends, and whatever the client still sends is read for nothing.
+    Linger(Lingering),
+    /// The client goes on, and what it says is for somebody.
+    HalfClose,
 }
 
 impl ClientSocket {
@@ -32,6 +43,7 @@ impl ClientSocket {
             stall_limit,
             blocked_since: None,
             lapse: Lapse::default(),
+            shutdown: Shutdown::Linger(Lingering::default()),
         }
     }
 
@@ -101,7 +113,11 @@ impl AsyncWrite for ClientSocket {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_shutdown(cx)
+        let Self { tcp, shutdown, .. } = &mut *self;
+        match shutdown {
+            Shutdown::Linger(lingering) => lingering.poll(cx, tcp),
+            Shutdown::HalfClose => Pin::new(tcp).poll_shutdown(cx),
+        }
     }
 }
 
@@ -110,6 +126,18 @@ impl AsyncWrite for ClientSocket {
 pub(super) enum ClientStream {
     Plain(ClientSocket),
     Tls(Box<tokio_rustls::server::TlsStream<ClientSocket>>),
+}
+
+impl ClientStream {
+    /// From now on the end of what we say is not the end of what the client says.
+    pub(super) fn half_closing(mut self) -> Self {
+        let socket = match &mut self {
+            Self::Plain(socket) => socket,
+            Self::Tls(stream) => stream.get_mut().0,
+        };
+        socket.shutdown = Shutdown::HalfClose;
+        self
+    }
 }
 
 /// Forwards a call to whichever stream is there.
@@ -159,5 +187,49 @@ impl AsyncWrite for ClientStream {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         either!(self, stream => Pin::new(stream).poll_shutdown(cx))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn pair() -> (TcpStream, ClientStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap());
+        let (client, accepted) = tokio::join!(client, listener.accept());
+        let activity = Activity::new(Instant::now());
+        let stall_limit = Duration::from_mins(1);
+        let socket = ClientSocket::new(accepted.unwrap().0, activity, stall_limit);
+        (client.unwrap(), ClientStream::Plain(socket))
+    }
+
+    #[tokio::test]
+    async fn a_half_close_leaves_what_the_client_says_to_who_reads_it() {
+        let (mut client, stream) = pair().await;
+        let mut stream = stream.half_closing();
+        client.write_all(b"more").await.unwrap();
+        client.shutdown().await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut read = String::new();
+        stream.read_to_string(&mut read).await.unwrap();
+        assert_eq!(read, "more");
+    }
+
+    #[tokio::test]
+    async fn a_close_reads_until_the_client_has_closed_too() {
+        let (mut client, mut stream) = pair().await;
+        let script = async {
+            client.write_all(&vec![0; 100_000]).await.unwrap();
+            assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
+            client.write_all(&vec![0; 1_000_000]).await.unwrap();
+            client.shutdown().await.unwrap();
+        };
+        let (shut, ()) = tokio::join!(stream.shutdown(), script);
+        shut.unwrap();
+        assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
     }
 }

@@ -33,5 +33,6 @@ mod streaming;
 mod support;
 mod tls;
 mod tunnels;
+mod unread_bodies;
 mod upstream_failures;
 mod websocket_credentials;

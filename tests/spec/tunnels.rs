@@ -177,6 +177,19 @@ async fn a_half_close_passes_and_the_other_direction_goes_on() {
 }
 
 #[tokio::test]
+async fn a_backend_that_has_said_all_hears_what_the_client_still_says() {
+    let feed = Feed::new();
+    let backend = Backend::always(Script::tunnel(&feed)).await;
+    let (_sidecar, mut frames) = open(&backend).await;
+    feed.half_close();
+    assert_eq!(frames.close_code().await, 1011);
+    assert!(frames.raw.until_closed().await.is_empty());
+    let rest = Frames::masked(0x82, &vec![b'x'; 4 << 20]);
+    frames.raw.write_all(&rest).await;
+    backend.until("the rest arrives", |seen| seen[0].after == rest).await;
+}
+
+#[tokio::test]
 async fn a_client_that_vanishes_lets_go_of_the_backend() {
     let backend = Backend::always(Script::tunnel(&Feed::new())).await;
     let (sidecar, frames) = open(&backend).await;

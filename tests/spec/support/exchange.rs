@@ -156,6 +156,7 @@ impl<'s> Exchange<'s> {
             };
             match step {
                 Some(Step::Write(bytes)) => self.write(&bytes).await,
+                Some(Step::HalfClose) => self.wire.stream.shutdown().await.unwrap(),
                 Some(Step::Reset) => {
                     self.wire.stream.reset_on_close();
                     return After::Leave;

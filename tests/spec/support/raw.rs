@@ -28,6 +28,12 @@ impl Raw {
         soon("the bytes are taken", writing).await;
     }
 
+    /// Writes bytes as they are, and the other side takes them all: it may have ended, not reset.
+    pub async fn write_all(&mut self, bytes: impl AsRef<[u8]>) {
+        let writing = self.wire.stream.write_all(bytes.as_ref());
+        soon("the bytes are taken", writing).await.expect("all bytes are taken");
+    }
+
     /// The answer to a GET.
     pub async fn answer(&mut self) -> Answer {
         self.answer_to("GET").await

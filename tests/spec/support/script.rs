@@ -45,6 +45,7 @@ impl Script {
 /// What the test makes the backend do next.
 pub enum Step {
     Write(Vec<u8>),
+    HalfClose,
     Reset,
 }
 
@@ -78,6 +79,11 @@ impl Feed {
     /// The last chunk.
     pub fn last_chunk(&self) {
         self.write("0\r\n\r\n");
+    }
+
+    /// Nothing follows; what the client sends is still read.
+    pub fn half_close(&self) {
+        self.step(Step::HalfClose);
     }
 
     pub fn reset(&self) {
