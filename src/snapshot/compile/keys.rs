@@ -129,7 +129,14 @@ impl<'c> Compiler<'c, '_> {
         let fetched = secrets::fetch(source, || place.at("value"), self.materials, self.findings)?;
         self.weak
             .judge(&fetched.at, &fetched.secret, LEAST, self.findings);
-        Some(KeyDigest::of(fetched.secret.expose()))
+        let value = fetched.secret.expose();
+        if value.trim_ascii() != value || value.iter().any(u8::is_ascii_control) {
+            let message = "no header can carry this key: it begins or ends with a blank, or has a \
+                line break or another control character";
+            self.findings.error(fetched.at, message);
+            return None;
+        }
+        Some(KeyDigest::of(value))
     }
 
     fn file(&mut self, index: usize, file: &'c KeysFile) {

@@ -160,6 +160,18 @@ fn weak_secrets_are_refused_unless_allowed() {
     assert_error(issuer, "fewer than 32 bytes");
 }
 
+#[test]
+fn a_key_that_nobody_could_send_is_refused() {
+    for value in [
+        "\\n0123456789abcdef",
+        "0123456789abcdef ",
+        "01234567\\u000089abcdef",
+    ] {
+        let key = format!("[[key]]\nid = 'a'\nuser = 'x'\nvalue = \"{value}\"\n");
+        assert_error(&key, "no header can carry this key");
+    }
+}
+
 fn issuer(name: &str, more: &str) -> String {
     let secret = format!("{name}{}", "s".repeat(40));
     format!("[[issuer]]\nname = '{name}'\nalgorithms = ['HS256']\nsecret = '{secret}'\n{more}\n")
