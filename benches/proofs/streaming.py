@@ -3,7 +3,8 @@
 A hundred clients ask for 1 GiB each and stop reading; when nothing moves any more, the memory that they added is counted,
 and after they have gone, how soon the backend is let go. Then ten clients hear events through doorward and ten directly
 from the backend; each event goes to all at the same moment. What doorward adds is the difference between the two arrivals,
-first on an idle machine, then beside a load of requests.
+first on an idle machine, three times, then beside a load of requests. Of the three the median counts: the clients' own TLS
+is part of each figure, and the neighbours of a shared machine are, too.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ IDLE_BAR_MS, BUSY_BAR_MS, STALLED_BAR_MIB, RELEASED_BAR = 5.0, 50.0, 1.0, 1.0
 LISTENERS, SPARE, GIB = 10, 20, 1024**3
 # Nothing was taken from the backend for so long: everything in between is full.
 STILL = 1.0
+ROUNDS = 3
 
 
 def declare(parser):
@@ -40,23 +42,24 @@ def prove(stage, options):
     progress(f"{options.readers} readers that stop")
     each, taken, released = asyncio.run(stall(stage, options.readers))
     progress("event streams on an idle machine")
-    idle = asyncio.run(listen(stage, options.events))
+    rounds = [asyncio.run(listen(stage, options.events)) for _ in range(ROUNDS)]
+    quiet = statistics.median(quantile(added, 99) for added in rounds)
     progress("event streams beside a load")
     load = stage.requests(options.connections, options.pause)
     busy = asyncio.run(listen(stage, options.events))
     succeeded, failed, *_ = ask(load, "")
     print(f"\nwhat doorward adds to each event; beside {succeeded:,} requests on {options.connections} connections ({failed} failed)")
     print(f"{'':28}{'events':>9}{'p50 ms':>9}{'p99 ms':>9}{'max ms':>9}")
-    for name, added in {"idle": idle, "beside a load": busy}.items():
+    for name, added in [*(("idle", added) for added in rounds), ("beside a load", busy)]:
         print(f"{name:28}{len(added):9,}{statistics.median(added):9.2f}{quantile(added, 99):9.2f}{max(added):9.2f}")
     print(f"{options.readers} readers of 1 GiB that stopped: {each:.2f} MiB each, after {taken / 1024**2:.2f} MiB each had left the backend; "
           f"released {released:.2f} s after they left")
-    expected = options.events * LISTENERS
+    expected = options.events * LISTENERS * (ROUNDS + 1)
+    arrived = sum(map(len, rounds)) + len(busy)
     return [
-        (f"streaming: p99 of the added delay {quantile(idle, 99):.2f} ms idle (bar: ≤ {IDLE_BAR_MS:.0f})", quantile(idle, 99) <= IDLE_BAR_MS),
+        (f"streaming: p99 of the added delay {quiet:.2f} ms idle, the median of {ROUNDS} (bar: ≤ {IDLE_BAR_MS:.0f})", quiet <= IDLE_BAR_MS),
         (f"streaming: p99 of the added delay {quantile(busy, 99):.2f} ms under load (bar: ≤ {BUSY_BAR_MS:.0f})", quantile(busy, 99) <= BUSY_BAR_MS),
-        (f"streaming: {len(idle) + len(busy):,} of {2 * expected:,} events arrived, {failed} requests failed (bar: all, 0)",
-         len(idle) == len(busy) == expected and failed == 0),
+        (f"streaming: {arrived:,} of {expected:,} events arrived, {failed} requests failed (bar: all, 0)", arrived == expected and failed == 0),
         (f"streaming: {each:.2f} MiB of memory for each stalled reader (bar: ≤ {STALLED_BAR_MIB:.0f})", each <= STALLED_BAR_MIB),
         (f"streaming: the backend was let go {released:.2f} s after they left (bar: ≤ {RELEASED_BAR:.0f})", released <= RELEASED_BAR),
     ]

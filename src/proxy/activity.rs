@@ -33,8 +33,10 @@ pub(super) struct Activity {
     idle_since: Cell<Instant>,
     /// When the first byte of a head arrived, while no request is in flight.
     head_since: Cell<Option<Instant>>,
-    /// Whether bytes left since the clock was last looked at.
-    wrote: Cell<bool>,
+    /// When bytes left last, while no request was in flight.
+    wrote_at: Cell<Instant>,
+    /// Whether the client was told the end, and what remains has times of its own.
+    lingers: Cell<bool>,
     /// Set when the connection should come to an end.
     closing: Cell<bool>,
     waker: RefCell<Option<Waker>>,
@@ -47,7 +49,8 @@ impl Activity {
             served: Cell::new(false),
             idle_since: Cell::new(opened),
             head_since: Cell::new(None),
-            wrote: Cell::new(false),
+            wrote_at: Cell::new(opened),
+            lingers: Cell::new(false),
             closing: Cell::new(false),
             waker: RefCell::new(None),
         })
@@ -62,7 +65,14 @@ impl Activity {
 
     /// Bytes left.
     pub(super) fn wrote(&self) {
-        self.wrote.set(true);
+        if self.in_flight.get() == 0 {
+            self.wrote_at.set(Instant::now());
+        }
+    }
+
+    /// The client was told the end; [`lingering`](super::lingering) knows for how long.
+    pub(super) fn lingers(&self) {
+        self.lingers.set(true);
     }
 
     /// A request is being answered until the guard is dropped.
@@ -114,30 +124,22 @@ impl Activity {
         protocol: Protocol,
         limits: &Limits,
     ) -> Poll<()> {
-        if self.in_flight.get() > 0 {
+        if self.in_flight.get() > 0 || self.lingers.get() {
             return Poll::Pending;
         }
-        match lapse.poll(cx, self.deadline(protocol, limits)) {
-            // A long answer may still have been leaving the buffers. Over HTTP/2 other things
-            // leave as well: our pings.
-            Poll::Ready(()) if protocol == Protocol::Http1 && self.was_writing() => {
-                self.idle_since.set(Instant::now());
-                lapse.poll(cx, self.deadline(protocol, limits))
-            }
-            other => other,
-        }
-    }
-
-    fn was_writing(&self) -> bool {
-        self.served.get() && !self.closing.get() && self.wrote.take()
+        lapse.poll(cx, self.deadline(protocol, limits))
     }
 
     fn deadline(&self, protocol: Protocol, limits: &Limits) -> Instant {
-        match self.head_since.get() {
-            _ if self.closing.get() => self.idle_since.get() + LAST_CHANCE,
-            Some(since) if protocol == Protocol::Http1 => since + limits.header_timeout,
-            _ if self.served.get() => self.idle_since.get() + limits.keep_alive,
-            _ => self.idle_since.get() + limits.header_timeout,
+        let idle_since = self.idle_since.get();
+        match (self.head_since.get(), protocol) {
+            _ if self.closing.get() => idle_since + LAST_CHANCE,
+            (Some(since), Protocol::Http1) => since + limits.header_timeout,
+            _ if !self.served.get() => idle_since + limits.header_timeout,
+            // A long answer may still have been leaving the buffers. Over HTTP/2 other things
+            // leave as well: our pings.
+            (_, Protocol::Http1) => idle_since.max(self.wrote_at.get()) + limits.keep_alive,
+            (_, Protocol::Http2) => idle_since + limits.keep_alive,
         }
     }
 }
@@ -152,7 +154,6 @@ impl Drop for InFlight {
         self.0.in_flight.set(left);
         if left == 0 {
             self.0.idle_since.set(Instant::now());
-            self.0.wrote.set(false);
         }
     }
 }
@@ -203,6 +204,29 @@ mod tests {
             activity.deadline(Protocol::Http2, &limits()),
             idle + Duration::from_secs(75)
         );
+    }
+
+    #[test]
+    fn what_leaves_after_an_answer_delays_the_end_of_an_idle_connection() {
+        let activity = Activity::new(Instant::now());
+        drop(activity.request());
+        let idle = activity.deadline(Protocol::Http1, &limits());
+        let over_http2 = activity.deadline(Protocol::Http2, &limits());
+        while activity.wrote_at.get() <= activity.idle_since.get() {
+            activity.wrote();
+        }
+        assert!(activity.deadline(Protocol::Http1, &limits()) > idle);
+        assert_eq!(activity.deadline(Protocol::Http2, &limits()), over_http2);
+    }
+
+    #[test]
+    fn what_leaves_with_an_answer_does_not() {
+        let activity = Activity::new(Instant::now());
+        let opened = activity.wrote_at.get();
+        let request = activity.request();
+        activity.wrote();
+        assert_eq!(activity.wrote_at.get(), opened);
+        drop(request);
     }
 
     #[test]

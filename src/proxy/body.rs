@@ -33,6 +33,8 @@ pub(super) enum UploadFault {
 pub(super) struct Upload {
     received: Cell<u64>,
     progress: Cell<Option<Instant>>,
+    over: Cell<bool>,
+    can_be_skipped: bool,
 }
 
 impl Upload {
@@ -44,6 +46,11 @@ impl Upload {
     /// When the backend last took a part of it.
     pub(super) fn progress(&self) -> Option<Instant> {
         self.progress.get()
+    }
+
+    /// Whether an answer that needs none of the rest ends the connection.
+    pub(super) fn holds_the_connection(&self) -> bool {
+        !self.over.get() && !self.can_be_skipped
     }
 }
 
@@ -75,6 +82,8 @@ impl RequestBody {
         let upload = Rc::new(Upload {
             received: Cell::new(0),
             progress: Cell::new(None),
+            over: Cell::new(false),
+            can_be_skipped: arrival.can_be_skipped(),
         });
         let view = Rc::clone(&upload);
         let arriving = Arriving {
@@ -138,6 +147,7 @@ impl Arriving {
             let now = Instant::now();
             self.silent_since = None;
             self.upload.progress.set(Some(now));
+            self.upload.over.set(self.arrival.is_end_stream());
             match next {
                 None => return Poll::Ready(None),
                 Some(Err(_)) => return Poll::Ready(Some(Err(UploadFault::Broken))),

@@ -22,6 +22,7 @@ use super::exchange::Exchange;
 use super::handler;
 use super::headers::Scheme;
 use super::limits::{ConnectionPlace, Lapse};
+use super::lingering::linger;
 use super::socket::{ClientSocket, ClientStream};
 use super::streams::{Reader, Streams};
 use super::tunnel::Side;
@@ -190,13 +191,18 @@ async fn serve_http1(client: Rc<Client>, stream: ClientStream, purpose: Purpose,
         unreadable::record(&client, error);
     }
     // Taken in any case: the exchange keeps the client alive.
-    let (End::Well, Some((opened, exchange))) = (ended, client.opened.take()) else {
-        return;
+    let opened = client.opened.take();
+    let (opened, exchange) = match (ended, opened) {
+        (End::Well, Some(upgrade)) => upgrade,
+        (End::Overdue, _) => return,
+        (End::Well | End::Failed(_), _) => {
+            return linger(connection.into_parts().io.into_inner().into_tcp()).await;
+        }
     };
     client.activity.forget();
     let parts = connection.into_parts();
     let side = Side {
-        stream: parts.io.into_inner().half_closing(),
+        stream: parts.io.into_inner(),
         read: parts.read_buf,
     };
     tokio::task::spawn_local(upgrade::carry(Rc::clone(&client), side, opened, exchange));
@@ -207,7 +213,8 @@ async fn serve_http2(client: Rc<Client>, stream: ClientStream, limits: &Limits) 
     let purpose = Purpose::Gate;
     let service = service_fn(|request| handler::handle(Rc::clone(&client), purpose, request));
     let streams = Streams::new(&client, limits.write_stall);
-    let connection = http2(streams, limits).serve_connection(TokioIo::new(stream), service);
+    let connection =
+        http2(streams, limits).serve_connection(TokioIo::new(stream.lingering()), service);
     let close = http2::Connection::graceful_shutdown;
     supervise(&client, pin!(connection), close, Protocol::Http2, limits).await;
 }
@@ -244,7 +251,10 @@ async fn supervise<C: Future<Output = hyper::Result<()>>>(
                 break;
             }
         }
-        if client.unread.poll_discard(cx).is_ready() {
+        if told {
+            client.unread.end_connection();
+        }
+        if client.unread.poll_skip(cx).is_ready() {
             client.activity.idle();
         }
         client

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use http::{Method, Uri, request};
+use http::{Method, StatusCode, Uri, request};
 
 use super::activity::InFlight;
 use super::body::Upload;
@@ -122,6 +122,16 @@ impl Exchange {
         self.target = Uri::try_from(self.target.path()).unwrap_or_default();
         if let Party::Admitted(admission) = &mut self.party {
             admission.forget_address();
+        }
+    }
+
+    /// The backend has answered. An error ends an upload that is still going on, as a rule, and the
+    /// client's connection with it if the rest is not to be skipped.
+    pub(super) fn answered(&self, status: StatusCode) {
+        let is_error = status.is_client_error() || status.is_server_error();
+        let upload = self.upload.as_ref();
+        if is_error && upload.is_some_and(|upload| upload.holds_the_connection()) {
+            self.client.unread.end_connection();
         }
     }
 

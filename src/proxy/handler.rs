@@ -123,6 +123,7 @@ fn join(
         }
         Outcome::Relayed(Answered { response, lease }) => {
             exchange.status = response.status().as_u16();
+            exchange.answered(response.status());
             let on_end = on_end(response.headers());
             response.map(|()| AnswerBody::relayed(lease, on_end, exchange))
         }

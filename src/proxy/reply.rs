@@ -159,8 +159,12 @@ fn plain(status: StatusCode, replies: &Replies) -> Response<Bytes> {
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    if status == StatusCode::BAD_REQUEST {
-        // Where it ends may be as unclear as what it means (RFC 9112 §9.6); not said in HTTP/2.
+    if matches!(
+        status,
+        StatusCode::BAD_REQUEST | StatusCode::REQUEST_TIMEOUT
+    ) {
+        // Where it ends may be as unclear as what it means (RFC 9112 §9.6), or nothing more comes
+        // (RFC 9110 §15.5.9); not said in HTTP/2.
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
     }

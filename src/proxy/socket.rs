@@ -23,16 +23,8 @@ pub(super) struct ClientSocket {
     /// Since when the kernel has refused our bytes.
     blocked_since: Option<Instant>,
     lapse: Lapse,
-    shutdown: Shutdown,
-}
-
-/// What follows once we have said all.
-#[derive(Debug)]
-enum Shutdown {
-    /// The connection ends, and whatever the client still sends is read for nothing.
-    Linger(Lingering),
-    /// The client goes on, and what it says is for somebody.
-    HalfClose,
+    /// Set where the end of what we say is the end of the connection.
+    lingering: Option<Lingering>,
 }
 
 impl ClientSocket {
@@ -43,7 +35,7 @@ impl ClientSocket {
             stall_limit,
             blocked_since: None,
             lapse: Lapse::default(),
-            shutdown: Shutdown::Linger(Lingering::default()),
+            lingering: None,
         }
     }
 
@@ -113,10 +105,13 @@ impl AsyncWrite for ClientSocket {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { tcp, shutdown, .. } = &mut *self;
-        match shutdown {
-            Shutdown::Linger(lingering) => lingering.poll(cx, tcp),
-            Shutdown::HalfClose => Pin::new(tcp).poll_shutdown(cx),
+        let socket = &mut *self;
+        match &mut socket.lingering {
+            Some(lingering) => {
+                socket.activity.lingers();
+                lingering.poll(cx, &mut socket.tcp)
+            }
+            None => Pin::new(&mut socket.tcp).poll_shutdown(cx),
         }
     }
 }
@@ -129,14 +124,22 @@ pub(super) enum ClientStream {
 }
 
 impl ClientStream {
-    /// From now on the end of what we say is not the end of what the client says.
-    pub(super) fn half_closing(mut self) -> Self {
+    /// For whoever keeps the stream to himself to its end: to shut it down is to linger.
+    pub(super) fn lingering(mut self) -> Self {
         let socket = match &mut self {
             Self::Plain(socket) => socket,
             Self::Tls(stream) => stream.get_mut().0,
         };
-        socket.shutdown = Shutdown::HalfClose;
+        socket.lingering = Some(Lingering::default());
         self
+    }
+
+    /// The socket underneath, without another word of TLS.
+    pub(super) fn into_tcp(self) -> TcpStream {
+        match self {
+            Self::Plain(socket) => socket.tcp,
+            Self::Tls(stream) => stream.into_inner().0.tcp,
+        }
     }
 }
 
@@ -208,9 +211,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_half_close_leaves_what_the_client_says_to_who_reads_it() {
-        let (mut client, stream) = pair().await;
-        let mut stream = stream.half_closing();
+    async fn a_shutdown_leaves_what_the_client_says_to_who_reads_it() {
+        let (mut client, mut stream) = pair().await;
         client.write_all(b"more").await.unwrap();
         client.shutdown().await.unwrap();
         stream.shutdown().await.unwrap();
@@ -220,8 +222,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_close_reads_until_the_client_has_closed_too() {
-        let (mut client, mut stream) = pair().await;
+    async fn a_lingering_one_reads_until_the_client_has_closed_too() {
+        let (mut client, stream) = pair().await;
+        let mut stream = stream.lingering();
         let script = async {
             client.write_all(&vec![0; 100_000]).await.unwrap();
             assert_eq!(client.read(&mut [0]).await.unwrap(), 0);

@@ -1,6 +1,6 @@
 //! [`Unread`]: what becomes of a request's body that nobody reads to its end. In HTTP/1.1 the next
-//! request begins behind it (RFC 9112 §9.3), so either it is read for nothing, or the connection
-//! ends and the client is told (§9.6).
+//! request begins behind it (RFC 9112 §9.3), so either it is skipped, or the connection ends and
+//! the client is told (§9.6).
 
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
@@ -8,14 +8,14 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Response, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-/// The most that is read of a body for nothing: as much as costs less than a new connection.
-const MOST: u64 = 64 * 1024;
+/// The most that is skipped of a body: as much as costs less than a new connection.
+const MOST_SKIPPED: u64 = 64 * 1024;
 
 /// The rest of a body on a connection of HTTP/1.1, which has one at a time.
 #[derive(Debug, Default)]
@@ -25,53 +25,79 @@ pub(super) struct Unread {
 }
 
 impl Unread {
+    /// No other request is to follow on the connection: what is left of this one is not awaited.
+    pub(super) fn end_connection(&self) {
+        self.ends_connection.set(true);
+        *self.rest.borrow_mut() = None;
+    }
+
     /// Says in an answer that no other request can follow on its connection, if that is so.
     pub(super) fn announce<B>(&self, response: &mut Response<B>) {
-        if self.ends_connection.get() {
+        if says_close(response.headers()) {
+            self.end_connection();
+        } else if self.ends_connection.get() {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(header::CONNECTION, close);
         }
     }
 
-    /// Reads for nothing. Ready when it just came to the end of the body.
-    pub(super) fn poll_discard(&self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Skips what has come. Ready when nothing more is to come, for whatever cause.
+    pub(super) fn poll_skip(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut rest = self.rest.borrow_mut();
         let Some(incoming) = rest.as_mut() else {
             return Poll::Pending;
         };
-        while let Some(Ok(_)) = ready!(Pin::new(&mut *incoming).poll_frame(cx)) {}
+        // hyper may keep the body open behind its last byte until the next request.
+        while !incoming.is_end_stream() {
+            if !matches!(ready!(Pin::new(&mut *incoming).poll_frame(cx)), Some(Ok(_))) {
+                break;
+            }
+        }
         *rest = None;
         Poll::Ready(())
     }
 
+    /// A request has come: with the body before it everything is settled.
+    fn begin(&self) {
+        self.ends_connection.set(false);
+        *self.rest.borrow_mut() = None;
+    }
+
     fn leave(&self, incoming: Incoming) {
-        *self.rest.borrow_mut() = Some(incoming);
+        if !self.ends_connection.get() {
+            *self.rest.borrow_mut() = Some(incoming);
+        }
     }
 }
 
-/// A request's body as it arrives. Dropped before its end, it leaves the rest to be read for
-/// nothing, or the connection to be ended.
+/// A request's body as it arrives. Dropped before its end, it leaves the rest to be skipped, or
+/// the connection to be ended.
 #[derive(Debug)]
 pub(super) struct Arrival {
     incoming: Option<Incoming>,
     /// None in HTTP/2, where each body has a stream of its own.
     unread: Option<Rc<Unread>>,
+    /// No other request follows on the connection, whatever becomes of this one.
+    is_last: bool,
     /// The client waits for a `100`, and sends nothing or everything after another answer.
     waits: bool,
 }
 
 impl Arrival {
     pub(super) fn new(incoming: Incoming, head: &Parts, unread: &Rc<Unread>) -> Self {
+        unread.begin();
         Self {
             unread: (head.version != Version::HTTP_2).then(|| Rc::clone(unread)),
+            is_last: head.version < Version::HTTP_11 || says_close(&head.headers),
             waits: head.headers.contains_key(header::EXPECT),
             incoming: Some(incoming),
         }
     }
 
-    fn is_short(&self, incoming: &Incoming) -> bool {
-        let left = incoming.size_hint().upper();
-        !self.waits && left.is_some_and(|left| left <= MOST)
+    /// Whether another request may follow behind the rest, although nobody reads it.
+    pub(super) fn can_be_skipped(&self) -> bool {
+        let left = self.size_hint().upper();
+        !self.is_last && !self.waits && left.is_some_and(|left| left <= MOST_SKIPPED)
     }
 }
 
@@ -106,16 +132,18 @@ impl Body for Arrival {
 
 impl Drop for Arrival {
     fn drop(&mut self) {
-        let (Some(incoming), Some(unread)) = (self.incoming.take(), self.unread.take()) else {
-            return;
-        };
-        if incoming.is_end_stream() {
-            return;
-        }
-        if self.is_short(&incoming) {
-            unread.leave(incoming);
-        } else {
-            unread.ends_connection.set(true);
+        let (can_be_skipped, is_over) = (self.can_be_skipped(), self.is_end_stream());
+        match (self.incoming.take(), self.unread.take()) {
+            (Some(incoming), Some(unread)) if !is_over && can_be_skipped => unread.leave(incoming),
+            (Some(_), Some(unread)) if !is_over => unread.end_connection(),
+            _ => {}
         }
     }
+}
+
+/// Whether a message is the last of its connection (RFC 9112 §9.6).
+fn says_close(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(header::CONNECTION).iter();
+    let mut options = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
 }

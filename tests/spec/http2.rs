@@ -156,5 +156,6 @@ async fn a_client_that_makes_us_reset_is_sent_away() {
         client.get(stream, "/", "alice").await;
         client.widen_too_far(stream).await;
     }
+    client.go_on(512).await;
     assert_eq!(client.sent_away().await, Some(ENHANCE_YOUR_CALM));
 }

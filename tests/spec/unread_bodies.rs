@@ -1,12 +1,20 @@
 //! A body that nobody wants costs its client neither the answer nor, if it is small, the
 //! connection (RFC 9112 §9.3, §9.6).
 
+use std::time::Duration;
+
+use serde_json::Value;
+
 use crate::support::{Backend, Raw, Script, Setup, Sidecar, eventually};
 
 const MEGABYTE: usize = 1 << 20;
 
 async fn sidecar(backend: &Backend) -> Sidecar {
     Setup::before(backend).key("alice").start().await
+}
+
+async fn limited(backend: &Backend, limit: &str) -> Sidecar {
+    Setup::before(backend).key("alice").set("limits", limit).start().await
 }
 
 /// The next request on the same connection is answered as any other.
@@ -30,6 +38,103 @@ async fn a_small_body_that_comes_after_its_refusal_is_skipped() {
         assert!(is_kept(&mut raw, &sidecar).await, "{length}");
     }
     assert!(backend.seen().iter().all(|seen| seen.target() == "/next"));
+}
+
+#[tokio::test]
+async fn a_skipped_body_is_no_head_that_never_ends() {
+    let backend = Backend::start().await;
+    let sidecar = limited(&backend, "header_timeout = \"1s\"").await;
+    let mut raw = sidecar.raw().await;
+    raw.write(sidecar.request("POST", "/").header("Content-Length", "1").bytes()).await;
+    assert_eq!(raw.answer().await.status, 401);
+    raw.write("x").await;
+    let mut clock = sidecar.raw().await;
+    clock.write("GET").await;
+    assert!(clock.answer_or_close().await.is_none_or(|answer| answer.status == 408));
+    assert!(is_kept(&mut raw, &sidecar).await);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_the_clients_last_waits_for_no_body() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    for (version, more) in [("1.1", "Connection: x, Close\r\n"), ("1.0", "")] {
+        let mut raw = sidecar.raw().await;
+        let head = format!("POST / HTTP/{version}\r\nHost: chat.example\r\n{more}");
+        raw.write(format!("{head}Content-Length: 5\r\n\r\n")).await;
+        assert_eq!(raw.answer().await.status, 401);
+        assert!(raw.until_closed().await.is_empty(), "{version}");
+    }
+}
+
+#[tokio::test]
+async fn a_malformed_request_is_not_waited_for() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    let mut raw = sidecar.raw().await;
+    let lines = "Host: chat.example\r\nHost: chat.example\r\nContent-Length: 5\r\n";
+    raw.write(format!("POST / HTTP/1.1\r\n{lines}\r\n")).await;
+    let answer = raw.answer().await;
+    assert_eq!((answer.status, answer.header("connection")), (400, Some("close")));
+    assert!(raw.until_closed().await.is_empty());
+}
+
+#[tokio::test]
+async fn who_fell_silent_is_not_waited_for_again() {
+    let backend = Backend::start().await;
+    let sidecar = limited(&backend, "body_gap = \"1s\"").await;
+    let mut raw = sidecar.raw().await;
+    let post = sidecar.request("POST", "/").key("alice").header("Content-Length", "5");
+    raw.write([&post.bytes(), &b"x"[..]].concat()).await;
+    let answer = raw.answer().await;
+    assert_eq!((answer.status, answer.header("connection")), (408, Some("close")));
+    assert!(raw.until_closed().await.is_empty());
+}
+
+#[tokio::test]
+async fn an_early_error_of_the_backend_ends_a_long_upload_only() {
+    let early = "HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n";
+    let backend = Backend::playing(move |seen| match seen.target() {
+        "/early" => Script::Early(early.into()),
+        _ => Script::Usual,
+    })
+    .await;
+    let sidecar = sidecar(&backend).await;
+    for (name, value, connection) in [
+        ("Content-Length", "1", None),
+        ("Content-Length", "500000", Some("close")),
+        ("Transfer-Encoding", "chunked", Some("close")),
+    ] {
+        let mut raw = sidecar.raw().await;
+        let post = sidecar.request("POST", "/early").key("alice").header(name, value);
+        raw.write(post.bytes()).await;
+        let answer = raw.answer().await;
+        assert_eq!((answer.status, answer.header("connection")), (413, connection), "{value}");
+        if connection.is_none() {
+            raw.write("x").await;
+            assert!(is_kept(&mut raw, &sidecar).await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_trickles_on_after_an_unreadable_head_is_recorded() {
+    let backend = Backend::start().await;
+    let sidecar = limited(&backend, "header_timeout = \"1s\"").await;
+    let mut raw = sidecar.raw().await;
+    raw.write("GET / HTTP/1.1\r\nHost : x\r\n\r\n").await;
+    assert_eq!(raw.answer().await.status, 400);
+    let trickle = async {
+        loop {
+            raw.write("x").await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let is_it = |record: &Value| record["reason"] == "unreadable head";
+    tokio::select! {
+        () = trickle => {}
+        _ = sidecar.record("the refusal", is_it) => {}
+    }
 }
 
 #[tokio::test]

@@ -63,6 +63,16 @@ impl Http2Frames {
         self.write(WINDOW_UPDATE, 0, stream, &0x7fff_ffff_u32.to_be_bytes()).await;
     }
 
+    /// Goes on with what nobody asked for, and the other side takes it all: it may have ended, not
+    /// reset.
+    pub async fn go_on(&mut self, frames: usize) {
+        let unknown = [&[0, 0x40, 0, 0xfe, 0, 0, 0, 0, 0][..], &[0; 0x4000]].concat();
+        for _ in 0..frames {
+            let writing = self.stream.write_all(&unknown);
+            soon("the bytes are taken", writing).await.expect("all bytes are taken");
+        }
+    }
+
     /// The code of the `GOAWAY` that ends the connection; none when the other side still answers.
     pub async fn sent_away(mut self) -> Option<u32> {
         self.write(PING, 0, 0, &[7; 8]).await;
