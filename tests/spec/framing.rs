@@ -40,11 +40,15 @@ async fn a_transfer_coding_other_than_chunked_is_refused() {
 async fn what_is_malformed_is_the_last_of_its_connection() {
     let backend = Backend::start().await;
     let sidecar = sidecar(&backend).await;
-    for lines in ["Transfer-Encoding: ,chunked\r\n", "Transfer-Encoding: gzip, chunked\r\n"] {
+    for (lines, body) in [
+        ("Transfer-Encoding: ,chunked\r\n", "0\r\n\r\n"),
+        ("Transfer-Encoding: gzip, chunked\r\n", "0\r\n\r\n"),
+        ("Host: other.example\r\n", ""),
+    ] {
         let mut raw = sidecar.raw().await;
         let start =
             format!("POST / HTTP/1.1\r\nHost: chat.example\r\nX-API-Key: {}\r\n", key_of("alice"));
-        raw.write(format!("{start}{lines}\r\n0\r\n\r\n")).await;
+        raw.write(format!("{start}{lines}\r\n{body}")).await;
         let answer = raw.answer().await;
         assert_eq!((answer.status, answer.header("connection")), (400, Some("close")));
         assert!(raw.answer_or_close().await.is_none());
