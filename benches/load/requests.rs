@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -74,13 +74,20 @@ fn ask_on(
                 continue;
             };
             tally.failed.set(tally.failed.get() + 1);
-            eprintln!("a request failed: {error}");
+            complain(&format!("a request failed: {error}"));
             match target.connect().await {
                 Ok(fresh) => stream = fresh,
-                Err(error) => return eprintln!("no new connection: {error}"),
+                Err(error) => return complain(&format!("no new connection: {error}")),
             }
         }
     })
+}
+
+/// Says when it was, in seconds of the Unix epoch: whoever reads it may be late.
+#[expect(clippy::disallowed_methods, reason = "this program is its own rim")]
+fn complain(what: &str) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    eprintln!("{:.3} {what}", now.unwrap_or_default().as_secs_f64());
 }
 
 /// Asks once. Anything but a whole 200 on a connection that stays is an error.

@@ -40,8 +40,8 @@ class Tally:
         else:
             self.done[role] += 1
 
-    def fail(self, role, began, what):
-        self.failures.append(Failure(role, began, time.time(), what))
+    def fail(self, role, began, what, ended=None):
+        self.failures.append(Failure(role, began, ended or time.time(), what))
 
     def expect(self, got, wanted):
         if got != wanted:
