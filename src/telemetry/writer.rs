@@ -25,6 +25,9 @@ const LARGE: usize = 16 * 1024;
 /// How often the writer complains of dropped lines, at most.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
 
+/// What a complaint takes in the queue, at most: into a full one it would be dropped itself.
+const COMPLAINT_SIZE: usize = 1024;
+
 /// How long the writer waits where the descriptor does not block but is full.
 const RETRY: Duration = Duration::from_millis(10);
 
@@ -138,6 +141,10 @@ impl Shared {
             .fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
+    fn has_room_for(&self, bytes: usize) -> bool {
+        self.queued_bytes.load(Ordering::Relaxed) + bytes <= QUEUE
+    }
+
     fn keep(&self, mut buffer: Vec<u8>) {
         if buffer.capacity() >= LARGE
             && let Ok(mut spares) = self.spares.try_lock()
@@ -166,14 +173,15 @@ impl<W: Write> Writer<W> {
                     let cost = lines.len() + BATCH_OVERHEAD;
                     // A broken output (a closed pipe) may come back no more, but the service must
                     // live on: its lines count as dropped.
-                    match self.write_lines(&lines) {
+                    let written = self.write_lines(&lines);
+                    self.shared.queued_bytes.fetch_sub(cost, Ordering::Relaxed);
+                    match written {
                         Ok(()) => self.complain(),
                         Err(written) => {
                             self.shared
                                 .drop_lines(lines.get(written..).unwrap_or_default());
                         }
                     }
-                    self.shared.queued_bytes.fetch_sub(cost, Ordering::Relaxed);
                     self.shared.keep(lines);
                 }
                 Message::Flush(done) => {
@@ -209,7 +217,8 @@ impl<W: Write> Writer<W> {
         let (last, known) = self
             .complained
             .map_or((None, 0), |(at, known)| (Some(at), known));
-        if dropped > known && last.is_none_or(|last| last.elapsed() >= COMPLAINT_INTERVAL) {
+        let is_due = last.is_none_or(|last| last.elapsed() >= COMPLAINT_INTERVAL);
+        if dropped > known && is_due && self.shared.has_room_for(COMPLAINT_SIZE) {
             self.complained = Some((Instant::now(), dropped));
             tracing::warn!(
                 lines = dropped - known,
@@ -330,6 +339,26 @@ mod tests {
         let mut text = String::new();
         reader.read_to_string(&mut text).unwrap();
         assert_eq!(text, "one\ntwo\nfour\n");
+    }
+
+    #[test]
+    fn a_complaint_waits_until_it_is_not_dropped_itself() {
+        let shared = Arc::new(Shared {
+            queued_bytes: AtomicUsize::new(QUEUE),
+            dropped_lines: AtomicU64::new(5),
+            spares: Mutex::default(),
+        });
+        let mut writer = Writer {
+            output: io::sink(),
+            shared: Arc::clone(&shared),
+            complained: None,
+            unfinished: Vec::new(),
+        };
+        writer.complain();
+        assert!(writer.complained.is_none());
+        shared.queued_bytes.store(0, Ordering::Relaxed);
+        writer.complain();
+        assert_eq!(writer.complained.map(|(_, known)| known), Some(5));
     }
 
     #[test]
