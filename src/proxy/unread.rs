@@ -86,10 +86,13 @@ pub(super) struct Arrival {
 impl Arrival {
     pub(super) fn new(incoming: Incoming, head: &Parts, unread: &Rc<Unread>) -> Self {
         unread.begin();
+        let is_of_http1 = head.version != Version::HTTP_2;
+        // Most requests have none, and nothing is to be known of them.
+        let has_body = !incoming.is_end_stream();
         Self {
-            unread: (head.version != Version::HTTP_2).then(|| Rc::clone(unread)),
-            is_last: head.version < Version::HTTP_11 || says_close(&head.headers),
-            waits: head.headers.contains_key(header::EXPECT),
+            unread: (has_body && is_of_http1).then(|| Rc::clone(unread)),
+            is_last: head.version < Version::HTTP_11 || has_body && says_close(&head.headers),
+            waits: has_body && head.headers.contains_key(header::EXPECT),
             incoming: Some(incoming),
         }
     }

@@ -1,8 +1,6 @@
 //! A body that nobody wants costs its client neither the answer nor, if it is small, the
 //! connection (RFC 9112 §9.3, §9.6).
 
-use std::time::Duration;
-
 use serde_json::Value;
 
 use crate::support::{Backend, Raw, Script, Setup, Sidecar, eventually};
@@ -127,7 +125,7 @@ async fn who_trickles_on_after_an_unreadable_head_is_recorded() {
     let trickle = async {
         loop {
             raw.write("x").await;
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            sidecar.telemetry("/healthz").await;
         }
     };
     let is_it = |record: &Value| record["reason"] == "unreadable head";
