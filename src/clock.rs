@@ -35,6 +35,12 @@ impl Timestamp {
         self.0
     }
 
+    /// Whole seconds since the epoch; a part of one is left out.
+    #[must_use]
+    pub const fn as_secs(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
     /// This much later.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {

@@ -55,11 +55,14 @@ pub(crate) fn gate(keys: u32) -> Gate {
             pattern: Pattern::parse("/**").expect("a pattern"),
             methods: Methods::All,
             access: Access::Authenticated,
+            others: None,
+            login_cookies: doorward::auth::LoginCookies::Strip,
             encoded_slash: EncodedSlashes::Refuse,
         }]),
         rewrite: Rewrite {
             protected: Protected::new(["user_id"]),
             cookies: Vec::new(),
+            login_cookies: Vec::new(),
             credential_parameter: Some("token".into()),
             http: Placement::Headers(vec![header.clone()]),
             websocket: Placement::Headers(vec![header]),
@@ -81,6 +84,7 @@ fn issuer() -> JwtVerifier {
         permissions_claim: None,
         default_permissions: Vec::new(),
         roles: std::collections::HashMap::new(),
+        revoked: Vec::new(),
         reserved: Reserved::default(),
     };
     let keys = KeySet::from_secret(&Secret::new(SECRET)).expect("a secret");

@@ -38,6 +38,30 @@ pub(super) fn strip(headers: &mut HeaderMap, names: &[Box<str>]) {
     }
 }
 
+/// What the cookies of this name hold; `None` for what can't be a credential.
+pub(super) fn values<'h>(
+    headers: &'h HeaderMap,
+    name: &str,
+) -> impl Iterator<Item = Option<&'h str>> {
+    let lines = headers.get_all(header::COOKIE).iter();
+    let cookies = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    cookies.filter_map(move |cookie| {
+        let at = cookie.iter().position(|byte| *byte == b'=')?;
+        let (written, value) = cookie.split_at_checked(at)?;
+        (trim(written) == name.as_bytes()).then(|| {
+            let value = value.get(1..)?.trim_ascii();
+            let quoted = value
+                .strip_prefix(b"\"")
+                .and_then(|it| it.strip_suffix(b"\""));
+            let value = str::from_utf8(quoted.unwrap_or(value)).ok()?;
+            value
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic())
+                .then_some(value)
+        })
+    })
+}
+
 /// The name without whatever no name begins or ends with (RFC 6265 §4.1.1): parsers trim more than
 /// blanks, as `0xA0` where they take bytes for Latin-1.
 fn trim(mut name: &[u8]) -> &[u8] {
@@ -105,6 +129,16 @@ mod tests {
                 assert_eq!(headers.get(header::COOKIE).unwrap(), "a=1", "{line:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_cookie_is_found_by_its_name() {
+        let mut headers = HeaderMap::new();
+        for line in ["jwt=a; jwtx=b", " jwt = \"c\" ;xjwt=d", "jwt=e f", "jwt"] {
+            headers.append(header::COOKIE, line.parse().unwrap());
+        }
+        let found: Vec<_> = values(&headers, "jwt").collect();
+        assert_eq!(found, [Some("a"), Some("c"), None]);
     }
 
     #[test]

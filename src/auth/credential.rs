@@ -17,6 +17,9 @@ pub enum Carrier {
     Header(HeaderName),
     /// A query parameter of this decoded name: `?token=C`.
     Query(Box<str>),
+    /// A cookie of this name. A browser sends it by itself, so that it yields to any other, and
+    /// counts only where the request is ours ([`super::Origins`]).
+    Cookie(Box<str>),
     /// `Sec-WebSocket-Protocol: bearer, C`, or `base64url.bearer.authorization.*`.
     Subprotocol,
 }
@@ -30,7 +33,7 @@ impl Carrier {
             Self::BareAuthorization => "authorization bare value",
             Self::ApiKeyScheme => "authorization api-key",
             Self::Header(name) => name.as_str(),
-            Self::Query(name) => name,
+            Self::Query(name) | Self::Cookie(name) => name,
             Self::Subprotocol => "subprotocol",
         }
     }
@@ -61,6 +64,7 @@ mod tests {
             Carrier::ApiKeyScheme,
             Carrier::Header(HeaderName::from_static("x-api-key")),
             Carrier::Query("token".into()),
+            Carrier::Cookie("jwt".into()),
             Carrier::Subprotocol,
         ];
         let names = carriers.each_ref().map(Carrier::name);
@@ -70,6 +74,7 @@ mod tests {
             "authorization api-key",
             "x-api-key",
             "token",
+            "jwt",
             "subprotocol",
         ];
         assert_eq!(names, wanted);

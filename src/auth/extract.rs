@@ -6,7 +6,7 @@ use base64::Engine as _;
 use http::{HeaderValue, header, request::Parts};
 
 use super::{
-    Denial, Transport,
+    Denial, Transport, cookies,
     credential::{Carrier, Credential},
     query,
     verify::Rejection,
@@ -36,10 +36,7 @@ impl Extraction {
         head: &'r Parts,
         transport: Transport,
     ) -> Result<Option<Credential<'r>>, Denial> {
-        let carriers = match transport {
-            Transport::Http => &self.http,
-            Transport::WebSocket => &self.websocket,
-        };
+        let carriers = self.carriers(transport);
         let mut found = Found::default();
         authorization(head, carriers, &mut found)?;
         for carrier in carriers {
@@ -55,16 +52,39 @@ impl Extraction {
                     }
                 }
                 Carrier::Subprotocol => subprotocols(head, &mut found)?,
-                Carrier::Bearer | Carrier::BareAuthorization | Carrier::ApiKeyScheme => {}
+                Carrier::Bearer
+                | Carrier::BareAuthorization
+                | Carrier::ApiKeyScheme
+                | Carrier::Cookie(_) => {}
             }
         }
-        match found.credential {
-            Some(credential) if credential.value.len() > self.token_size => {
-                Err(Rejection::TooLong.into())
+        found.one(self.token_size)
+    }
+
+    /// Finds the credential that a browser sends by itself, if there is one.
+    ///
+    /// # Errors
+    /// As [`Self::find`].
+    pub(super) fn ambient<'r>(
+        &self,
+        head: &'r Parts,
+        transport: Transport,
+    ) -> Result<Option<Credential<'r>>, Denial> {
+        let mut found = Found::default();
+        for carrier in self.carriers(transport) {
+            if let Carrier::Cookie(name) = carrier {
+                for value in cookies::values(&head.headers, name) {
+                    found.add(Cow::Borrowed(value.ok_or(Rejection::Unreadable)?))?;
+                }
             }
-            Some(_) if found.unusable => Err(Denial::Ambiguous),
-            None if found.unusable => Err(Rejection::Unreadable.into()),
-            credential => Ok(credential),
+        }
+        found.one(self.token_size)
+    }
+
+    fn carriers(&self, transport: Transport) -> &[Carrier] {
+        match transport {
+            Transport::Http => &self.http,
+            Transport::WebSocket => &self.websocket,
         }
     }
 }
@@ -77,6 +97,15 @@ struct Found<'r> {
 }
 
 impl<'r> Found<'r> {
+    fn one(self, longest: usize) -> Result<Option<Credential<'r>>, Denial> {
+        match self.credential {
+            Some(credential) if credential.value.len() > longest => Err(Rejection::TooLong.into()),
+            Some(_) if self.unusable => Err(Denial::Ambiguous),
+            None if self.unusable => Err(Rejection::Unreadable.into()),
+            credential => Ok(credential),
+        }
+    }
+
     fn add(&mut self, value: Cow<'r, str>) -> Result<(), Denial> {
         match &self.credential {
             _ if value.is_empty() => Ok(()),

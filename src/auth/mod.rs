@@ -3,12 +3,14 @@
 //! Order: match the rule, verify, authorize, rewrite. Each step hands on a proof that only it can
 //! make ([`Identity`], [`Permit`], [`AdmittedHead`]), so that no path to the backend skips one.
 
+mod admission;
 mod authority;
 mod cookies;
 mod credential;
 mod denial;
 mod extract;
 mod handshake;
+mod mint;
 mod origin;
 mod path;
 mod permission;
@@ -24,18 +26,24 @@ use std::sync::Arc;
 
 use http::{HeaderValue, Method, Uri, header, request::Parts, uri::PathAndQuery};
 
+pub use admission::Admission;
 pub use authority::{HostPattern, Hosts};
 pub use cookies::is_of_a_token;
 pub use credential::Carrier;
+use credential::Credential;
 pub use denial::{Denial, Denied};
 pub use extract::Extraction;
 pub use handshake::Transport;
+pub use mint::{Mint, MintSettings, MintedClaim, SignatureAlgorithm};
 pub use origin::Origins;
 pub use path::{EncodedSlash, PathError, RequestPath};
 pub use permission::{InvalidPermission, Permission, Permissions};
-pub use policy::{Access, EncodedSlashes, InvalidPattern, Methods, Pattern, Permit, Policy, Rule};
+pub use policy::{
+    Access, EncodedSlashes, InvalidPattern, LoginCookies, Methods, Pattern, Permit, Policy, Rule,
+};
 pub use proof::{Ending, Proof};
 pub use protected::Protected;
+use rewrite::Caller;
 pub use rewrite::{Placement, Rewrite, UpstreamCredential};
 pub use subject::{InvalidGlob, InvalidUserId, UserGlob, UserId};
 pub use verify::{
@@ -89,19 +97,6 @@ pub struct Admitted {
 #[derive(Debug)]
 pub struct AdmittedHead(Parts);
 
-/// What is remembered of an admitted request beside its head.
-#[derive(Debug, Clone)]
-pub struct Admission {
-    transport: Transport,
-    rule: Arc<str>,
-    identity: Option<Identity>,
-    method: Method,
-    /// As the client sent it.
-    target: Uri,
-    /// The `Host` line, if there was one.
-    host: Option<HeaderValue>,
-}
-
 impl Gate {
     /// Decides about one request head.
     #[must_use]
@@ -124,7 +119,7 @@ impl Gate {
         denied: &mut Denied,
     ) -> Result<Admission, Denial> {
         let (permit, transport) = self.permit(head, memo, now, denied)?;
-        let (rule, identity) = permit.into_parts();
+        let (rule, identity, login_cookies) = permit.into_parts();
         let admission = Admission {
             transport,
             rule,
@@ -133,8 +128,14 @@ impl Gate {
             target: head.uri.clone(),
             host: head.headers.get(header::HOST).cloned(),
         };
-        let user = admission.identity().map(Identity::user);
-        self.rewrite.apply(user, transport, head)?;
+        let identity = admission.identity();
+        let mint = self.rewrite.mint(transport);
+        let caller = Caller {
+            user: identity.map(Identity::user),
+            token: mint.and_then(|mint| mint.authorization(identity, memo.minted(), now)),
+            login_cookies,
+        };
+        self.rewrite.apply(&caller, transport, head)?;
         Ok(admission)
     }
 
@@ -163,19 +164,46 @@ impl Gate {
         if transport == Transport::WebSocket {
             self.origins.check(head, &self.hosts)?;
         }
-        if let Some(credential) = self.extraction.find(head, transport)? {
-            let assertion = || self.rewrite.assertion(head, &path, transport);
-            let identity = self
-                .verifiers
-                .verify(&credential, assertion, transport, memo, now)?;
-            denied.identity = Some(identity);
-        }
+        let access = rule.map(|rule| &rule.access);
+        denied.identity = self.identify(head, &path, (transport, access), memo, now)?;
         let identity = denied.identity.as_ref();
         let Some(rule) = rule else {
             return Err(identity.map_or(Denial::NoCredential, |_| Denial::Forbidden));
         };
         let permit = rule.authorize(identity, &path, || Identity::visitor(UserId::visitor()))?;
         Ok((permit, transport))
+    }
+
+    /// Who is calling, by the one credential that was sent on purpose, or else by the one that a
+    /// browser added.
+    fn identify(
+        &self,
+        head: &Parts,
+        path: &RequestPath<'_>,
+        (transport, access): (Transport, Option<&Access>),
+        memo: &mut Memo,
+        now: Timestamp,
+    ) -> Result<Option<Identity>, Denial> {
+        let mut verify = |credential: Credential<'_>| {
+            let assertion = || self.rewrite.assertion(head, path, transport);
+            self.verifiers
+                .verify(&credential, assertion, transport, memo, now)
+        };
+        if let Some(credential) = self.extraction.find(head, transport)? {
+            return verify(credential).map(Some);
+        }
+        if !origin::is_of_our_pages(head, transport, &self.hosts) {
+            return Ok(None);
+        }
+        let ambient = self.extraction.ambient(head, transport);
+        match (
+            ambient.and_then(|found| found.map(verify).transpose()),
+            access,
+        ) {
+            // A browser goes on sending it, whoever it was for.
+            (Err(_), Some(Access::Open | Access::Anonymous)) => Ok(None),
+            (identity, _) => identity,
+        }
     }
 
     /// Judges again what a tunnel or a long response was admitted for: until when it may live on
@@ -251,67 +279,6 @@ impl AdmittedHead {
     #[cfg(test)]
     pub(crate) fn unchecked(head: Parts) -> Self {
         Self(head)
-    }
-}
-
-impl Admission {
-    /// How the request talks.
-    #[must_use]
-    pub fn transport(&self) -> Transport {
-        self.transport
-    }
-
-    /// The rule that let it pass.
-    #[must_use]
-    pub fn rule(&self) -> &str {
-        &self.rule
-    }
-
-    /// The verified caller; none on open rules.
-    #[must_use]
-    pub fn identity(&self) -> Option<&Identity> {
-        self.identity.as_ref()
-    }
-
-    /// The authority the client addressed, as it wrote it.
-    #[must_use]
-    pub fn authority(&self) -> &str {
-        let line = self.host.as_ref().and_then(|line| line.to_str().ok());
-        line.or(self.target.authority().map(http::uri::Authority::as_str))
-            .unwrap_or_default()
-    }
-
-    /// The same as a header's value.
-    #[must_use]
-    pub fn host(&self) -> HeaderValue {
-        // An authority has no character that a header's value may not have.
-        let line = self.host.clone();
-        line.or_else(|| HeaderValue::from_str(self.authority()).ok())
-            .unwrap_or(HeaderValue::from_static(""))
-    }
-
-    /// Forgets what is needed for an answer only: it would keep the memory that the request's head
-    /// was read into.
-    pub fn forget_address(&mut self) {
-        self.target = Uri::default();
-        self.host = None;
-    }
-
-    /// When the credential ends, if it does.
-    #[must_use]
-    pub fn deadline(&self) -> Option<Timestamp> {
-        self.identity.as_ref().and_then(Identity::expires)
-    }
-
-    /// What a tunnel or a long response remembers, to be judged again.
-    #[must_use]
-    pub fn proof(&self) -> Proof {
-        Proof::new(
-            self.method.clone(),
-            self.target.path().into(),
-            self.transport,
-            self.identity.clone(),
-        )
     }
 }
 

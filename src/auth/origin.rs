@@ -1,8 +1,9 @@
-//! [`Origins`]: which web pages may open a WebSocket (RFC 6455 §10.2).
+//! [`Origins`]: which web pages may open a WebSocket (RFC 6455 §10.2), and when a credential counts
+//! that a browser sends by itself.
 
-use http::{header, request::Parts};
+use http::{HeaderValue, Method, header, request::Parts};
 
-use super::{Denial, Hosts, authority};
+use super::{Denial, Hosts, Transport, authority};
 
 /// Pages of the public hosts, and of these origins. A client that is no browser sends no `Origin`.
 #[derive(Debug, Clone, Default)]
@@ -45,6 +46,39 @@ impl Origins {
     }
 }
 
+/// Whether a cookie counts on this request: one that a foreign page makes bears it as well
+/// (RFC 6265 §8.2).
+///
+/// What only reads may also come from the address bar or a link that is followed; whatever may
+/// change something, and a WebSocket, has to come from a page of ours, and say so.
+pub(super) fn is_of_our_pages(head: &Parts, transport: Transport, hosts: &Hosts) -> bool {
+    let mut lines = head.headers.get_all(header::ORIGIN).iter();
+    match (lines.next(), lines.next()) {
+        (Some(origin), None) => {
+            let origin = origin.to_str().unwrap_or("null").to_ascii_lowercase();
+            is_public(&origin, hosts)
+        }
+        (None, _) => {
+            let reads = head.method == Method::GET || head.method == Method::HEAD;
+            transport == Transport::Http && reads && is_fetched_for_ours(head)
+        }
+        (Some(_), Some(_)) => false,
+    }
+}
+
+/// By Fetch Metadata: same-origin, typed by the user, or followed as a link of the whole page. A
+/// client that says nothing of it is no browser of these days.
+fn is_fetched_for_ours(head: &Parts) -> bool {
+    let said = |name: &str| head.headers.get(name).map(HeaderValue::as_bytes);
+    match said("sec-fetch-site") {
+        None | Some(b"same-origin" | b"none") => true,
+        Some(_) => {
+            said("sec-fetch-mode") == Some(b"navigate")
+                && said("sec-fetch-dest") == Some(b"document")
+        }
+    }
+}
+
 fn is_public(origin: &str, hosts: &Hosts) -> bool {
     let Some((scheme, authority)) = origin.split_once("://") else {
         return false;
@@ -79,6 +113,50 @@ mod tests {
         ] {
             assert_eq!(check(origins), Ok(()), "{origins:?}");
         }
+    }
+
+    fn counts(method: &str, transport: Transport, headers: &[(&str, &str)]) -> bool {
+        let hosts = Hosts::new(vec![HostPattern::parse("chat.example")]);
+        let mut request = Request::builder().method(method);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let head = request.body(()).unwrap().into_parts().0;
+        is_of_our_pages(&head, transport, &hosts)
+    }
+
+    const OURS: (&str, &str) = ("origin", "https://chat.example");
+    const NAVIGATED: [(&str, &str); 3] = [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-mode", "navigate"),
+        ("sec-fetch-dest", "document"),
+    ];
+
+    #[test]
+    fn a_cookie_counts_on_requests_of_our_pages() {
+        let same = ("sec-fetch-site", "same-origin");
+        let typed = ("sec-fetch-site", "none");
+        for headers in [&[][..], &[same], &[typed], &[OURS], &NAVIGATED] {
+            assert!(counts("GET", Transport::Http, headers), "{headers:?}");
+        }
+        assert!(counts("POST", Transport::Http, &[OURS, same]));
+        assert!(counts("GET", Transport::WebSocket, &[OURS]));
+    }
+
+    #[test]
+    fn a_cookie_does_not_count_on_requests_of_other_pages() {
+        let foreign = ("origin", "https://evil.example");
+        let cross = ("sec-fetch-site", "cross-site");
+        let site = ("sec-fetch-site", "same-site");
+        let framed = [NAVIGATED[0], NAVIGATED[1], ("sec-fetch-dest", "iframe")];
+        for headers in [&[foreign][..], &[cross], &[site], &framed, &[OURS, OURS]] {
+            assert!(!counts("GET", Transport::Http, headers), "{headers:?}");
+        }
+        for headers in [&[][..], &[("sec-fetch-site", "same-origin")], &NAVIGATED] {
+            assert!(!counts("POST", Transport::Http, headers), "{headers:?}");
+            assert!(!counts("GET", Transport::WebSocket, headers), "{headers:?}");
+        }
+        assert!(!counts("POST", Transport::Http, &[foreign]));
     }
 
     #[test]

@@ -3,11 +3,13 @@
 //! Strip, then set. Everything is stripped on every route, open ones too; then exactly one
 //! identity is written, where the profile puts it.
 
+use std::sync::Arc;
+
 use http::{HeaderName, HeaderValue, Uri, header, request::Parts, uri::PathAndQuery};
 
 use super::{
-    Denial, Transport, cookies, extract, path::RequestPath, policy::Pattern, protected::Protected,
-    query, subject::UserId, verify::Assertion,
+    Denial, LoginCookies, Mint, Transport, cookies, extract, path::RequestPath, policy::Pattern,
+    protected::Protected, query, subject::UserId, verify::Assertion,
 };
 
 /// What is taken from and written into a request head.
@@ -15,8 +17,11 @@ use super::{
 pub struct Rewrite {
     /// Headers that the client may not set.
     pub protected: Protected,
-    /// Cookies of ours and of the backend's own login, never forwarded.
+    /// Cookies that carry a credential of ours, never forwarded.
     pub cookies: Vec<Box<str>>,
+    /// Cookies of the backend's own login, and those of ours: forwarded by no rule that doesn't say
+    /// so.
+    pub login_cookies: Vec<Box<str>>,
     /// The decoded name of the query parameter that carries a credential, if the profile has one.
     pub credential_parameter: Option<Box<str>>,
     /// Where the identity goes on ordinary requests.
@@ -41,10 +46,24 @@ pub enum Placement {
         /// The same path without the id: `/ws`.
         bare: Pattern,
     },
+    /// In the token that is minted for the backend.
+    Token,
+    /// Nowhere: rules hold a caller to paths of its own.
+    Rules,
+}
+
+/// What is written of a caller.
+#[derive(Debug, Default)]
+pub(super) struct Caller<'c> {
+    /// None on open rules.
+    pub(super) user: Option<&'c UserId>,
+    /// `Authorization`, where it is minted for each caller.
+    pub(super) token: Option<HeaderValue>,
+    pub(super) login_cookies: LoginCookies,
 }
 
 /// A credential of the backend's own.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum UpstreamCredential {
     /// It has none.
     None,
@@ -52,6 +71,8 @@ pub enum UpstreamCredential {
     Header(HeaderName, HeaderValue),
     /// A query parameter, already encoded: `token=K`.
     Query(Box<str>),
+    /// `Authorization: Bearer` and a token, minted for each caller.
+    Minted(Arc<Mint>),
 }
 
 impl std::fmt::Debug for UpstreamCredential {
@@ -60,6 +81,7 @@ impl std::fmt::Debug for UpstreamCredential {
             Self::None => "None",
             Self::Header(..) => "Header(…)",
             Self::Query(_) => "Query(…)",
+            Self::Minted(_) => "Minted(…)",
         })
     }
 }
@@ -72,7 +94,8 @@ impl Rewrite {
         }
     }
 
-    /// What the client says of itself, read where the backend would read it.
+    /// What the client says of itself, read where the backend would read it; where that is no place
+    /// of the client's, in the header `user_id`.
     pub(super) fn assertion(
         &self,
         head: &Parts,
@@ -80,19 +103,19 @@ impl Rewrite {
         transport: Transport,
     ) -> Assertion {
         let named = match self.placement(transport) {
-            Placement::Headers(names) => {
-                let mut lines = names.iter().flat_map(|name| head.headers.get_all(name));
-                match (lines.next(), lines.next()) {
-                    (None, _) => return Assertion::Absent,
-                    (Some(line), None) => line.to_str().ok().map(str::to_owned),
-                    (Some(_), Some(_)) => None,
-                }
-            }
             Placement::Path { pattern, .. } if pattern.matches(path) => pattern
                 .id_segment()
                 .and_then(|at| path.segments().nth(at))
                 .map(str::to_owned),
             Placement::Path { .. } => return Assertion::Absent,
+            Placement::Headers(names) => match one_line(head, names) {
+                None => return Assertion::Absent,
+                Some(line) => line.ok(),
+            },
+            Placement::Token | Placement::Rules => match one_line(head, &[ASSERTED]) {
+                None => return Assertion::Absent,
+                Some(line) => line.ok(),
+            },
         };
         match named.map(|named| UserId::parse(&named)) {
             Some(Ok(user)) => Assertion::User(user),
@@ -107,17 +130,28 @@ impl Rewrite {
     /// without it.
     pub(super) fn apply(
         &self,
-        user: Option<&UserId>,
+        caller: &Caller<'_>,
         transport: Transport,
         head: &mut Parts,
     ) -> Result<(), Denial> {
+        let user = caller.user;
+        if user.is_some()
+            && *self.placement(transport) == Placement::Token
+            && caller.token.is_none()
+        {
+            return Err(Denial::NoPlaceForIdentity);
+        }
         let target = self.target(user, transport, &head.uri)?;
         let subprotocols = match transport {
             Transport::WebSocket => extract::subprotocols_left(head),
             Transport::Http => None,
         };
         self.protected.strip(&mut head.headers);
-        cookies::strip(&mut head.headers, &self.cookies);
+        let cookies = match caller.login_cookies {
+            LoginCookies::Strip => &self.login_cookies,
+            LoginCookies::Forward => &self.cookies,
+        };
+        cookies::strip(&mut head.headers, cookies);
         if let Some(subprotocols) = subprotocols {
             head.headers
                 .insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocols);
@@ -131,13 +165,27 @@ impl Rewrite {
                 head.headers.insert(last.clone(), value);
             }
         }
-        if let UpstreamCredential::Header(name, value) = self.credential(transport) {
-            head.headers.insert(name.clone(), value.clone());
+        match (self.credential(transport), &caller.token) {
+            (UpstreamCredential::Header(name, value), _) => {
+                head.headers.insert(name.clone(), value.clone());
+            }
+            (UpstreamCredential::Minted(_), Some(token)) => {
+                head.headers.insert(header::AUTHORIZATION, token.clone());
+            }
+            _ => {}
         }
         if let Some(target) = target {
             head.uri = target;
         }
         Ok(())
+    }
+
+    /// What mints the backend's tokens, where it takes any.
+    pub(super) fn mint(&self, transport: Transport) -> Option<&Mint> {
+        match self.credential(transport) {
+            UpstreamCredential::Minted(mint) => Some(mint),
+            _ => None,
+        }
     }
 
     fn credential(&self, transport: Transport) -> &UpstreamCredential {
@@ -196,6 +244,19 @@ impl Rewrite {
             (_, Some(kept)) => Query::Is(kept),
             (_, None) => Query::Absent,
         }
+    }
+}
+
+/// Where a client names the user it acts for, if the backend has no place of its own for that.
+const ASSERTED: HeaderName = HeaderName::from_static("user_id");
+
+/// The text of the one line that one of these names has; `Err` for several lines, or no text.
+fn one_line(head: &Parts, names: &[HeaderName]) -> Option<Result<String, ()>> {
+    let mut lines = names.iter().flat_map(|name| head.headers.get_all(name));
+    let text = |line: &HeaderValue| line.to_str().map(str::to_owned).map_err(drop);
+    match (lines.next(), lines.next()) {
+        (line, None) => line.map(text),
+        (_, Some(_)) => Some(Err(())),
     }
 }
 

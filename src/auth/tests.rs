@@ -3,6 +3,7 @@ use http::Request;
 use super::*;
 
 mod admission;
+mod cookies;
 
 const NOW: Timestamp = Timestamp::from_secs(1_000);
 
@@ -12,6 +13,8 @@ fn rule(path: &str, access: Access) -> Rule {
         pattern: Pattern::parse(path).unwrap(),
         methods: Methods::All,
         access,
+        others: None,
+        login_cookies: LoginCookies::Strip,
         encoded_slash: EncodedSlashes::Refuse,
     }
 }
@@ -49,8 +52,12 @@ fn gate(keys: &[&str]) -> Gate {
         hosts: Hosts::new(vec![HostPattern::parse("localhost")]),
         origins: Origins::default(),
         extraction: Extraction {
-            http: vec![Carrier::Bearer],
-            websocket: vec![Carrier::Bearer, Carrier::Query("token".into())],
+            http: vec![Carrier::Bearer, Carrier::Cookie("key".into())],
+            websocket: vec![
+                Carrier::Bearer,
+                Carrier::Query("token".into()),
+                Carrier::Cookie("key".into()),
+            ],
             token_size: 8192,
         },
         verifiers: Verifiers {
@@ -67,7 +74,8 @@ fn gate(keys: &[&str]) -> Gate {
         ]),
         rewrite: Rewrite {
             protected: Protected::new(["user_id"]),
-            cookies: Vec::new(),
+            cookies: vec!["key".into()],
+            login_cookies: vec!["key".into(), "login".into()],
             credential_parameter: Some("token".into()),
             http: Placement::Headers(vec![header.clone()]),
             websocket: Placement::Headers(vec![header]),

@@ -175,12 +175,17 @@ fn refuse_secret(name: &HeaderName, carriers: &[Carrier]) -> anyhow::Result<()> 
 
 /// Puts the credential where this carrier has it.
 fn carry(credential: &Secret, carrier: &Carrier, head: &mut Parts) -> anyhow::Result<()> {
+    let before;
     let (name, before) = match carrier {
         Carrier::Bearer => (header::AUTHORIZATION, "Bearer "),
         Carrier::BareAuthorization => (header::AUTHORIZATION, ""),
         Carrier::ApiKeyScheme => (header::AUTHORIZATION, "Api-Key "),
         Carrier::Header(name) => (name.clone(), ""),
         Carrier::Subprotocol => (header::SEC_WEBSOCKET_PROTOCOL, "bearer, "),
+        Carrier::Cookie(cookie) => {
+            before = format!("{cookie}=");
+            (header::COOKIE, &*before)
+        }
         Carrier::Query(name) => {
             let separator = if head.uri.query().is_some() { '&' } else { '?' };
             let value = percent_encode(credential.expose());
@@ -280,9 +285,8 @@ fn upstream(head: &Parts, admission: &Admission, snapshot: &Snapshot) -> Vec<Str
         }
         _ => head.uri.to_string(),
     };
-    let hidden = |name: &HeaderName| matches!(credential, UpstreamCredential::Header(header, _) if header == name);
     let lines = head.headers.iter().map(|(name, value)| {
-        let value = if hidden(name) {
+        let value = if value.is_sensitive() {
             "***".into()
         } else {
             String::from_utf8_lossy(value.as_bytes())

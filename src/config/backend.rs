@@ -15,7 +15,8 @@ use super::units::text_value;
 pub struct Backend {
     /// Required: `http://host:port`, `https://host:port` or `unix:///path/to.sock`.
     pub url: Option<BackendUrl>,
-    /// `generic`, `cheshire-cat-1`, or the path of a profile of your own.
+    /// `generic`, `cheshire-cat-1`, `cheshire-cat-2`, `zep`, `zep-ce`, or the path of a profile of
+    /// your own.
     pub profile: ProfileName,
     /// PEM file of the authorities that may have signed an https backend's certificate. Default:
     /// the system's.
@@ -32,6 +33,13 @@ pub struct Backend {
     pub ws_key_file: Option<PathBuf>,
     /// The same, from an environment variable.
     pub ws_key_env: Option<String>,
+    /// The secret that the backend verifies tokens with, where the profile has a token minted for
+    /// it.
+    pub jwt_secret: Option<InlineSecret>,
+    /// The same, from a file.
+    pub jwt_secret_file: Option<PathBuf>,
+    /// The same, from an environment variable.
+    pub jwt_secret_env: Option<String>,
 }
 
 impl Backend {
@@ -51,6 +59,19 @@ impl Backend {
     pub fn ws_credential(&self) -> Result<Option<SecretSource<'_>>, TooManySources> {
         let file = self.ws_key_file.as_deref();
         SecretSource::one(self.ws_key.as_ref(), file, self.ws_key_env.as_deref())
+    }
+
+    /// What the backend verifies tokens with.
+    ///
+    /// # Errors
+    /// When more than one source is written.
+    pub fn jwt_secret(&self) -> Result<Option<SecretSource<'_>>, TooManySources> {
+        let file = self.jwt_secret_file.as_deref();
+        SecretSource::one(
+            self.jwt_secret.as_ref(),
+            file,
+            self.jwt_secret_env.as_deref(),
+        )
     }
 }
 
@@ -147,47 +168,58 @@ text_value!(
 );
 
 /// Which profile describes the backend.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProfileName {
-    /// Identity in the header `user_id`, every path open to whoever is authenticated.
-    #[default]
-    Generic,
-    /// Cheshire Cat 1.x.
-    CheshireCat1,
+    /// One that comes with the program.
+    Embedded(Box<str>),
     /// A TOML file of the operator's own.
     Path(PathBuf),
 }
 
-/// No profile of that name.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ProfileNameError {
-    /// Planned, not built.
-    #[error("profile `{0}` is not available in this version")]
-    NotYet(String),
-    /// Neither a name nor a path.
-    #[error("unknown profile `{0}`, expected one of `generic`, `cheshire-cat-1`")]
-    Unknown(String),
+impl ProfileName {
+    /// The profiles that come with the program.
+    pub const EMBEDDED: [&str; 5] = [
+        "generic",
+        "cheshire-cat-1",
+        "cheshire-cat-2",
+        "zep",
+        "zep-ce",
+    ];
 }
+
+/// `generic`: identity in the header `user_id`, every path for whoever is authenticated.
+impl Default for ProfileName {
+    fn default() -> Self {
+        let [generic, ..] = Self::EMBEDDED;
+        Self::Embedded(generic.into())
+    }
+}
+
+/// Neither the name of a profile nor a path.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "unknown profile `{0}`, expected a path or one of `{names}`",
+    names = ProfileName::EMBEDDED.join("`, `")
+)]
+pub struct ProfileNameError(String);
 
 impl FromStr for ProfileName {
     type Err = ProfileNameError;
 
     fn from_str(text: &str) -> Result<Self, ProfileNameError> {
-        match text {
-            "generic" => Ok(Self::Generic),
-            "cheshire-cat-1" => Ok(Self::CheshireCat1),
-            "cheshire-cat-2" | "zep" | "zep-ce" => Err(ProfileNameError::NotYet(text.to_owned())),
-            path if path.contains('/') || path.to_ascii_lowercase().ends_with(".toml") => {
-                Ok(Self::Path(path.into()))
-            }
-            _ => Err(ProfileNameError::Unknown(text.to_owned())),
+        if Self::EMBEDDED.contains(&text) {
+            Ok(Self::Embedded(text.into()))
+        } else if text.contains('/') || text.to_ascii_lowercase().ends_with(".toml") {
+            Ok(Self::Path(text.into()))
+        } else {
+            Err(ProfileNameError(text.to_owned()))
         }
     }
 }
 
 text_value!(
     ProfileName,
-    "^(generic|cheshire-cat-1|.*/.*|.*\\.toml)$",
+    "^(generic|cheshire-cat-[12]|zep|zep-ce|.*/.*|.*\\.toml)$",
     "cheshire-cat-1"
 );
 
@@ -238,17 +270,17 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_that_is_not_built_yet_says_so() {
-        assert!(
-            "zep"
-                .parse::<ProfileName>()
-                .unwrap_err()
-                .to_string()
-                .contains("not available")
-        );
+    fn a_profile_is_one_of_ours_or_a_file() {
+        let read = |text: &str| text.parse::<ProfileName>();
+        assert_eq!(read("generic"), Ok(ProfileName::default()));
+        for name in ProfileName::EMBEDDED {
+            assert_eq!(read(name), Ok(ProfileName::Embedded(name.into())));
+        }
         assert_eq!(
-            "./cat.toml".parse(),
+            read("./cat.toml"),
             Ok(ProfileName::Path("./cat.toml".into()))
         );
+        let error = read("cheshire-cat").unwrap_err().to_string();
+        assert!(error.contains("`cheshire-cat`, expected"), "{error}");
     }
 }

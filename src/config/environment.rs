@@ -49,6 +49,11 @@ impl Environment {
             .filter(|value| !value.is_empty())
     }
 
+    /// Whether a variable is there, be it empty.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// The names that begin so, of variables that are set.
     pub(super) fn names<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
         let names = self.0.iter().filter(|(_, value)| !value.is_empty());

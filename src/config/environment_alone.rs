@@ -1,4 +1,7 @@
-//! A configuration made of the variables that Cheshire Cat itself reads, without a file.
+//! A configuration made of the variables that the backends themselves read, without a file.
+//!
+//! Where a backend lets everybody in for want of a variable, nobody gets in here, and a warning says
+//! so.
 
 use super::diagnostic::Diagnostic;
 use super::environment::Environment;
@@ -17,11 +20,8 @@ const CAT: &[&str] = &[
 const ZEP: &[&str] = &["ZEP_AUTH_REQUIRED", "ZEP_AUTH_SECRET"];
 
 fn set<'a>(names: &[&'a str], environment: &Environment) -> Vec<&'a str> {
-    names
-        .iter()
-        .copied()
-        .filter(|name| environment.var(name).is_some())
-        .collect()
+    let names = names.iter().copied();
+    names.filter(|name| environment.has(name)).collect()
 }
 
 /// With a file, these variables say nothing; one warning tells.
@@ -43,13 +43,7 @@ pub(super) fn complete(config: &mut Config, environment: &Environment) -> Vec<Di
     match (cat.is_empty(), zep.is_empty()) {
         (true, true) => Vec::new(),
         (false, true) => cheshire_cat(config, environment),
-        (true, false) => vec![Diagnostic::error(
-            "backend.profile",
-            format!(
-                "profile zep is not available in this version ({})",
-                zep.join(", ")
-            ),
-        )],
+        (true, false) => self::zep(config, environment),
         (false, false) => vec![Diagnostic::error(
             "backend.profile",
             format!(
@@ -61,12 +55,61 @@ pub(super) fn complete(config: &mut Config, environment: &Environment) -> Vec<Di
     }
 }
 
-fn cheshire_cat(config: &mut Config, environment: &Environment) -> Vec<Diagnostic> {
+fn choose_profile(config: &mut Config, name: &str, environment: &Environment) {
     if environment.var("DOORWARD_PROFILE").is_none()
         && environment.var("DOORWARD_BACKEND_PROFILE").is_none()
     {
-        config.backend.profile = ProfileName::CheshireCat1;
+        config.backend.profile = ProfileName::Embedded(name.into());
     }
+}
+
+/// That a variable is missing, or empty, which is the same here, and what comes of it.
+fn without(
+    variable: &str,
+    there: &str,
+    here: &str,
+    environment: &Environment,
+) -> Option<Diagnostic> {
+    if environment.var(variable).is_some() {
+        return None;
+    }
+    let how = if environment.has(variable) {
+        "empty"
+    } else {
+        "not set"
+    };
+    let message = format!("{variable} is {how}: {there}; here {here}");
+    Some(Diagnostic::warning("", message))
+}
+
+/// One token for all callers, signed with the secret that the backend has too; what they may do is
+/// up to the backend.
+fn zep(config: &mut Config, environment: &Environment) -> Vec<Diagnostic> {
+    choose_profile(config, "zep", environment);
+    let mut found = Vec::new();
+    if environment.var("ZEP_AUTH_SECRET").is_some() {
+        match issuer("ZEP_AUTH_SECRET", "HS256", "user = 'zep'\nrequire = []") {
+            Ok(issuer) => config.issuer.push(issuer),
+            Err(diagnostic) => found.push(diagnostic),
+        }
+        for issuer in &mut config.issuer {
+            issuer.default_permissions = vec!["*:*".to_owned()];
+        }
+        config.backend.jwt_secret_env = Some("ZEP_AUTH_SECRET".to_owned());
+    }
+    let (open, closed) = ("no token can be verified", "nobody gets in");
+    found.extend(without("ZEP_AUTH_SECRET", open, closed, environment));
+    let required = environment.var("ZEP_AUTH_REQUIRED");
+    if !required.is_some_and(|required| ["true", "1"].contains(&required)) {
+        let message = "ZEP_AUTH_REQUIRED is not true: Zep lets everybody in; here a token is \
+                       needed all the same";
+        found.push(Diagnostic::warning("", message));
+    }
+    found
+}
+
+fn cheshire_cat(config: &mut Config, environment: &Environment) -> Vec<Diagnostic> {
+    choose_profile(config, "cheshire-cat-1", environment);
     if environment.var("CCAT_API_KEY").is_some() {
         config
             .key
@@ -83,8 +126,28 @@ fn cheshire_cat(config: &mut Config, environment: &Environment) -> Vec<Diagnosti
         config.backend.ws_key_env = Some("CCAT_API_KEY_WS".to_owned());
     }
     let mut found = Vec::new();
+    for (variable, there, here) in [
+        (
+            "CCAT_API_KEY",
+            "the Cat needs no key on HTTP, or none but the other one",
+            "no key opens it",
+        ),
+        (
+            "CCAT_API_KEY_WS",
+            "the Cat lets everybody in on WebSocket",
+            "no key opens it",
+        ),
+        (
+            "CCAT_JWT_SECRET",
+            "the Cat verifies tokens with a secret that everybody knows",
+            "no token counts",
+        ),
+    ] {
+        found.extend(without(variable, there, here, environment));
+    }
     if environment.var("CCAT_JWT_SECRET").is_some() {
-        match issuer(environment) {
+        let algorithm = environment.var("CCAT_JWT_ALGORITHM").unwrap_or("HS256");
+        match issuer("CCAT_JWT_SECRET", algorithm, "user = '{username}'") {
             Ok(issuer) => config.issuer.push(issuer),
             Err(diagnostic) => found.push(diagnostic),
         }
@@ -120,11 +183,11 @@ fn acting(variable: &str, permission: &str, transport: KeyTransport) -> Key {
     }
 }
 
-fn issuer(environment: &Environment) -> Result<Issuer, Diagnostic> {
-    let algorithm = environment.var("CCAT_JWT_ALGORITHM").unwrap_or("HS256");
+/// The issuer of the tokens that are signed with a variable's secret.
+fn issuer(variable: &str, algorithm: &str, settings: &str) -> Result<Issuer, Diagnostic> {
     let text = format!(
-        "name = 'CCAT_JWT_SECRET'\nalgorithms = [{}]\nsecret_env = 'CCAT_JWT_SECRET'\n\
-         user = '{{username}}'\nshared_namespace = true\n",
+        "name = '{variable}'\nalgorithms = [{}]\nsecret_env = '{variable}'\n{settings}\n\
+         shared_namespace = true\n",
         toml::Value::from(algorithm)
     );
     toml::from_str(&text).map_err(|_| {
@@ -152,7 +215,10 @@ mod tests {
         let written = Written::from_environment(&environment);
         assert!(written.is_sound());
         let config = &written.config;
-        assert_eq!(config.backend.profile, ProfileName::CheshireCat1);
+        assert_eq!(
+            config.backend.profile,
+            ProfileName::Embedded("cheshire-cat-1".into())
+        );
         assert_eq!(config.key[0].transports, [KeyTransport::Http]);
         assert_eq!(
             config.key[1].permissions.as_deref().unwrap(),
@@ -175,9 +241,57 @@ mod tests {
     }
 
     #[test]
-    fn zep_and_two_families_are_errors() {
-        let zep = Environment::from([("ZEP_AUTH_REQUIRED", "false")]);
-        assert!(!Written::from_environment(&zep).is_sound());
+    fn the_variables_of_zep_make_an_issuer_and_mint_what_it_is_shown() {
+        let environment = Environment::from([
+            ("ZEP_AUTH_REQUIRED", "true"),
+            ("ZEP_AUTH_SECRET", "a-secret-of-more-than-thirty-two-bytes"),
+            ("DOORWARD_BACKEND_URL", "http://zep:8000"),
+        ]);
+        let written = Written::from_environment(&environment);
+        assert!(written.is_sound());
+        let config = &written.config;
+        assert_eq!(config.backend.profile, ProfileName::Embedded("zep".into()));
+        assert_eq!(
+            config.backend.jwt_secret_env.as_deref(),
+            Some("ZEP_AUTH_SECRET")
+        );
+        let issuer = &config.issuer[0];
+        assert_eq!((&*issuer.user, issuer.require.len()), ("zep", 0));
+        assert!(written.report([]).diagnostics().is_empty());
+    }
+
+    #[test]
+    fn what_would_open_a_backend_opens_nothing_and_is_said_once() {
+        for (variables, said) in [
+            (
+                [("ZEP_AUTH_REQUIRED", "false"), ("ZEP_AUTH_SECRET", "x")],
+                &["ZEP_AUTH_REQUIRED is not true"][..],
+            ),
+            (
+                [("ZEP_AUTH_REQUIRED", "true"), ("ZEP_AUTH_SECRET", "")],
+                &["ZEP_AUTH_SECRET is empty"],
+            ),
+            (
+                [("CCAT_API_KEY", "x"), ("CCAT_API_KEY_WS", "")],
+                &["CCAT_API_KEY_WS is empty", "CCAT_JWT_SECRET is not set"],
+            ),
+            (
+                [("CCAT_API_KEY", ""), ("CCAT_API_KEY_WS", "x")],
+                &["CCAT_API_KEY is empty", "CCAT_JWT_SECRET is not set"],
+            ),
+        ] {
+            let written = Written::from_environment(&Environment::from(variables));
+            let report = written.report([]);
+            let found = report.diagnostics().iter().filter(|one| !one.is_error());
+            assert_eq!(found.count(), said.len(), "{}", report.to_text());
+            for words in said {
+                assert!(report.to_text().contains(words), "{}", report.to_text());
+            }
+        }
+    }
+
+    #[test]
+    fn two_families_are_an_error() {
         let both = Environment::from([("ZEP_AUTH_SECRET", "x"), ("CCAT_API_KEY", "y")]);
         let report = Written::from_environment(&both).report([]).to_text();
         assert!(report.contains("two backends"), "{report}");

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::key::Digest;
 use super::one_or_many::OneOrMany;
 use super::secret_source::{InlineSecret, SecretSource, TooManySources};
 use super::units::Period;
@@ -54,6 +55,9 @@ pub struct Issuer {
     /// Their words to ours: each role or scope, and the permissions it stands for.
     #[serde(default)]
     pub roles: BTreeMap<String, Vec<String>>,
+    /// SHA-256 digests of whole tokens that count no more, in hex.
+    #[serde(default)]
+    pub revoked: Vec<Digest>,
     /// Its users may share ids with another source's.
     #[serde(default)]
     pub shared_namespace: bool,

@@ -36,14 +36,18 @@ const SHOWN: &[&str] = &[
     "issuer",
     "jwks_file",
     "keep_alive",
+    "jwt_secret_env",
+    "jwt_secret_file",
     "key",
     "leeway",
     "level",
+    "login_cookies",
     "max_message",
     "max_per_user",
     "methods",
     "name",
     "origins",
+    "others",
     "path",
     "permissions",
     "permissions_claim",
@@ -52,6 +56,7 @@ const SHOWN: &[&str] = &[
     "public_key_file",
     "redirect",
     "require",
+    "revoked",
     "requests_per_user",
     "secret_env",
     "secret_file",
@@ -266,7 +271,14 @@ mod tests {
 
     #[test]
     fn every_key_of_the_schema_is_shown_or_deliberately_hidden() {
-        const HIDDEN: &[&str] = &["http_key", "secret", "sha256", "value", "ws_key"];
+        const HIDDEN: &[&str] = &[
+            "http_key",
+            "jwt_secret",
+            "secret",
+            "sha256",
+            "value",
+            "ws_key",
+        ];
         let schema = serde_json::to_value(schemars::schema_for!(crate::config::Config)).unwrap();
         let definitions = schema["$defs"].as_object().unwrap().values();
         for part in definitions.chain([&schema]) {

@@ -106,6 +106,9 @@ impl Config {
         secret(found, backend.ws_credential(), || {
             "backend.ws_key".to_owned()
         });
+        secret(found, backend.jwt_secret(), || {
+            "backend.jwt_secret".to_owned()
+        });
     }
 
     fn issuer_references(&self, found: &mut Vec<Reference>) {

@@ -8,7 +8,8 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub struct Route {
     /// Pattern over the decoded path: `*` one segment, `**` the rest and the bare prefix, `{id}` a
-    /// segment that must equal the verified id.
+    /// segment that must equal the verified id, `{id}.*` one that is the verified id, a dot, and a
+    /// name without dots.
     pub path: String,
     /// Methods it is for; default: all. `HEAD` goes with `GET`.
     #[serde(default)]
@@ -17,6 +18,11 @@ pub struct Route {
     pub require: Option<String>,
     /// Who may pass; this or `require`.
     pub access: Option<Access>,
+    /// The permission that lets a caller name other users where the path says `{id}`.
+    pub others: Option<String>,
+    /// Whether the cookies of the backend's own login are let through.
+    #[serde(default)]
+    pub login_cookies: LoginCookies,
     /// Whether `%2F` in a path of this shape is let through.
     #[serde(default)]
     pub encoded_slash: EncodedSlash,
@@ -34,6 +40,17 @@ pub enum Access {
     Authenticated,
     /// Nobody.
     Deny,
+}
+
+/// What becomes of the cookies of the backend's own login.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LoginCookies {
+    /// Taken out.
+    #[default]
+    Strip,
+    /// Let through: these pages are the backend's to guard.
+    Forward,
 }
 
 /// What becomes of `%2F` in a path.

@@ -46,6 +46,7 @@ fn verifier() -> &'static JwtVerifier {
             permissions_claim: Some("permissions".into()),
             default_permissions: Vec::new(),
             roles: HashMap::new(),
+            revoked: Vec::new(),
             reserved: Reserved::default(),
         };
         let keys = KeySet::from_secret(&Secret::new(SECRET)).unwrap();

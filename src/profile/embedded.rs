@@ -3,36 +3,26 @@
 use std::sync::Arc;
 
 use super::{Profile, ProfileError};
+use crate::config::ProfileName;
 
-/// Their names and texts.
-const TEXTS: [(&str, &str); 2] = [
-    (
-        "generic",
-        include_str!("../../config/profiles/generic.toml"),
-    ),
-    (
-        "cheshire-cat-1",
-        include_str!("../../config/profiles/cheshire-cat-1.toml"),
-    ),
+/// Their texts, in the order of [`ProfileName::EMBEDDED`].
+const TEXTS: [&str; ProfileName::EMBEDDED.len()] = [
+    include_str!("../../config/profiles/generic.toml"),
+    include_str!("../../config/profiles/cheshire-cat-1.toml"),
+    include_str!("../../config/profiles/cheshire-cat-2.toml"),
+    include_str!("../../config/profiles/zep.toml"),
+    include_str!("../../config/profiles/zep-ce.toml"),
 ];
 
 impl Profile {
-    /// `generic`: identity in the header `user_id`, every path for whoever is authenticated.
+    /// The profile of this name, if it comes with the program.
     ///
     /// # Errors
-    /// Never for the program as built: a test reads it.
-    pub fn generic() -> Result<Arc<Self>, ProfileError> {
-        let [(name, text), _] = TEXTS;
-        Self::parse(name, text).map(Arc::new)
-    }
-
-    /// `cheshire-cat-1`: Cheshire Cat 1.x.
-    ///
-    /// # Errors
-    /// Never for the program as built: a test reads it.
-    pub fn cheshire_cat_1() -> Result<Arc<Self>, ProfileError> {
-        let [_, (name, text)] = TEXTS;
-        Self::parse(name, text).map(Arc::new)
+    /// Never for the program as built: a test reads them all.
+    pub fn embedded(name: &str) -> Option<Result<Arc<Self>, ProfileError>> {
+        let mut named = ProfileName::EMBEDDED.iter().zip(TEXTS);
+        let (name, text) = named.find(|(one, _)| **one == name)?;
+        Some(Self::parse(name, text).map(Arc::new))
     }
 }
 
@@ -42,8 +32,9 @@ mod tests {
 
     #[test]
     fn every_embedded_profile_reads_and_bears_its_own_name() {
-        for (name, text) in TEXTS {
-            assert_eq!(Profile::parse(name, text).unwrap().name, name);
+        for name in ProfileName::EMBEDDED {
+            assert_eq!(Profile::embedded(name).unwrap().unwrap().name, name);
         }
+        assert!(Profile::embedded("none").is_none());
     }
 }

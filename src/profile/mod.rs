@@ -6,14 +6,15 @@
 
 mod embedded;
 
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::str::FromStr;
 
 use http::HeaderName;
 use serde::{Deserialize, Deserializer};
 
-use crate::auth::Carrier;
-use crate::config::{FromText, Report, Route};
+use crate::auth::{Carrier, is_of_a_token};
+use crate::config::{Algorithm, FromText, Period, Report, Route};
 
 /// One kind of backend.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -27,7 +28,7 @@ pub struct Profile {
     pub permissions: Vec<String>,
     /// Headers that a client may not set, besides the identity and credential headers.
     pub strip_headers: Vec<String>,
-    /// Cookies of the backend's own login, never forwarded.
+    /// Cookies of the backend's own login, forwarded only by routes that say so.
     pub strip_cookies: Vec<String>,
     /// Where credentials may come from.
     pub credentials: Credentials,
@@ -35,6 +36,8 @@ pub struct Profile {
     pub identity: Identity,
     /// How the backend is shown a credential of its own.
     pub backend_credential: BackendCredential,
+    /// The token that is minted for it, if it takes one.
+    pub backend_token: Option<BackendToken>,
     /// How a refusal looks.
     pub denial: Denials,
     /// The rules, after the operator's own; what none names is denied.
@@ -61,7 +64,8 @@ pub struct Identity {
     pub websocket: Place,
 }
 
-/// One place of the identity: headers, or a segment of the path; exactly one of them.
+/// One place of the identity: headers, a segment of the path, or what `by` says; exactly one of
+/// them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Place {
@@ -69,6 +73,35 @@ pub struct Place {
     pub headers: Vec<String>,
     /// A path that ends in `/{id}`; the path before it gets the id appended.
     pub path: Option<String>,
+    /// No place of its own.
+    pub by: Option<By>,
+}
+
+/// How a backend without a place for the identity is kept to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum By {
+    /// The minted token names the user.
+    Token,
+    /// It is not told: rules with `{id}` keep callers to what is theirs.
+    Rules,
+}
+
+/// A token that is minted for the backend with its own secret (`backend.jwt_secret`), and shown as
+/// `Authorization: Bearer`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackendToken {
+    /// `HS256`, `HS384` or `HS512`.
+    pub algorithm: Algorithm,
+    /// How long it is good for; `exp` says it.
+    pub lifetime: Period,
+    /// Its other claims: `{user}`, `{uuid}` (of the user id), `{roles}` (an array), or a fixed text.
+    #[serde(default)]
+    pub claims: BTreeMap<String, String>,
+    /// The backend's words for what a user may do, and the permission that stands for each.
+    #[serde(default)]
+    pub roles: BTreeMap<String, String>,
 }
 
 /// How the backend is shown a credential of its own.
@@ -142,7 +175,7 @@ impl Profile {
 pub struct ProfileError(pub Report);
 
 /// A carrier as a profile writes it: `bearer`, `bare`, `api-key`, `header:NAME`, `query:NAME`,
-/// `subprotocol`.
+/// `cookie:NAME`, `subprotocol`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CarrierName(pub Carrier);
 
@@ -154,7 +187,9 @@ impl Default for CarrierName {
 
 /// Not a carrier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a carrier: bearer, bare, api-key, header:NAME, query:NAME or subprotocol")]
+#[error(
+    "not a carrier: bearer, bare, api-key, header:NAME, query:NAME, cookie:NAME or subprotocol"
+)]
 pub struct InvalidCarrier;
 
 impl FromStr for CarrierName {
@@ -167,6 +202,7 @@ impl FromStr for CarrierName {
                 Carrier::Header(name.map_err(|_| InvalidCarrier)?)
             }
             Some(("query", name)) if !name.is_empty() => Carrier::Query(name.into()),
+            Some(("cookie", name)) if is_cookie_name(name) => Carrier::Cookie(name.into()),
             Some(_) => return Err(InvalidCarrier),
             None => match text {
                 "bearer" => Carrier::Bearer,
@@ -178,6 +214,11 @@ impl FromStr for CarrierName {
         };
         Ok(Self(carrier))
     }
+}
+
+/// A token (RFC 6265 §4.1.1).
+fn is_cookie_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(is_of_a_token)
 }
 
 impl<'de> Deserialize<'de> for CarrierName {
@@ -209,7 +250,16 @@ mod tests {
             Ok(Carrier::Header("x-api-key".parse().unwrap()))
         );
         assert_eq!(read("query:token"), Ok(Carrier::Query("token".into())));
-        for bad in ["", "header:", "header:a b", "query:", "cookie:x", "Bearer"] {
+        assert_eq!(read("cookie:jwt"), Ok(Carrier::Cookie("jwt".into())));
+        for bad in [
+            "",
+            "header:",
+            "header:a b",
+            "query:",
+            "cookie:",
+            "cookie:a=b",
+            "Bearer",
+        ] {
             assert_eq!(read(bad), Err(InvalidCarrier), "{bad}");
         }
     }

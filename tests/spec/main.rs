@@ -25,6 +25,8 @@ mod identity;
 mod jwt;
 mod limits;
 mod logs;
+mod minted_tokens;
+mod own_profile;
 mod policy;
 mod revocation;
 mod shutdown;

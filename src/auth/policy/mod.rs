@@ -36,6 +36,10 @@ pub struct Rule {
     pub methods: Methods,
     /// Who.
     pub access: Access,
+    /// The permission that lets a caller name other users where the pattern says `{id}`.
+    pub others: Option<Permission>,
+    /// What becomes of the cookies of the backend's own login.
+    pub login_cookies: LoginCookies,
     /// Whether a segment may hold an encoded `/`.
     pub encoded_slash: EncodedSlashes,
 }
@@ -73,11 +77,22 @@ pub enum EncodedSlashes {
     Allow,
 }
 
+/// What a rule does with the cookies of the backend's own login.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LoginCookies {
+    /// Takes them out.
+    #[default]
+    Strip,
+    /// Lets them pass: these pages are the backend's to guard.
+    Forward,
+}
+
 /// Proof that a rule let a request pass; only [`Rule::authorize`] makes one.
 #[derive(Debug)]
 pub struct Permit {
     rule: Arc<str>,
     identity: Option<Identity>,
+    login_cookies: LoginCookies,
 }
 
 impl Policy {
@@ -164,7 +179,10 @@ impl Rule {
             (_, None) => return Err(Denial::NoCredential),
             (Access::Require(_) | Access::Deny, Some(_)) => return Err(Denial::Forbidden),
         };
-        if self.pattern.admits(identity.user(), path) {
+        let may_name_others = |permission| identity.permissions().allow(permission);
+        if self.pattern.admits(identity.user(), path)
+            || self.others.as_ref().is_some_and(may_name_others)
+        {
             Ok(self.permit(Some(identity)))
         } else {
             Err(Denial::Forbidden)
@@ -175,6 +193,7 @@ impl Rule {
         Permit {
             rule: Arc::clone(&self.name),
             identity,
+            login_cookies: self.login_cookies,
         }
     }
 }
@@ -191,9 +210,10 @@ impl Methods {
 }
 
 impl Permit {
-    /// The rule's name and the identity it let pass; none on an open rule.
-    pub(super) fn into_parts(self) -> (Arc<str>, Option<Identity>) {
-        (self.rule, self.identity)
+    /// The rule's name, the identity it let pass (none on an open rule), and what it says of the
+    /// backend's login.
+    pub(super) fn into_parts(self) -> (Arc<str>, Option<Identity>, LoginCookies) {
+        (self.rule, self.identity, self.login_cookies)
     }
 }
 

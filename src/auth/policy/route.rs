@@ -3,7 +3,8 @@
 use crate::auth::{path::RequestPath, subject::UserId};
 
 /// A path pattern: `*` is one segment, `**` the rest (and the bare prefix), `{id}` one segment
-/// that must equal the verified id.
+/// that must equal the verified id, `{id}.*` one that is the verified id, a dot, and a name without
+/// dots: so that no segment belongs to two users, whatever dots are in their ids.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Pattern(Vec<Segment>);
 
@@ -12,6 +13,7 @@ enum Segment {
     Literal(Box<str>),
     One,
     Id,
+    IdAndName,
     Rest,
 }
 
@@ -25,7 +27,7 @@ pub enum InvalidPattern {
     #[error("a path pattern has no empty, dot, or specially marked segments")]
     Segment,
     /// A `*` inside a segment, or a brace other than `{id}`.
-    #[error("`*`, `**` and `{{id}}` stand for whole segments")]
+    #[error("`*`, `**`, `{{id}}` and `{{id}}.*` stand for whole segments")]
     Wildcard,
     /// `**` before the end.
     #[error("`**` stands at the end")]
@@ -66,7 +68,7 @@ impl Pattern {
             let matched = match wanted {
                 Segment::Rest => return true,
                 Segment::Literal(literal) => segments.next() == Some(literal),
-                Segment::One | Segment::Id => segments.next().is_some(),
+                Segment::One | Segment::Id | Segment::IdAndName => segments.next().is_some(),
             };
             if !matched {
                 return false;
@@ -77,10 +79,15 @@ impl Pattern {
 
     /// Whether every `{id}` of the pattern stands over this id.
     pub(super) fn admits(&self, user: &UserId, path: &RequestPath<'_>) -> bool {
-        self.0
-            .iter()
-            .zip(path.segments())
-            .all(|(wanted, segment)| *wanted != Segment::Id || segment == user.as_str())
+        let user = user.as_str();
+        let admits = |(wanted, segment): (&Segment, &str)| match wanted {
+            Segment::Id => segment == user,
+            Segment::IdAndName => segment
+                .rsplit_once('.')
+                .is_some_and(|(id, name)| id == user && !name.is_empty()),
+            Segment::Literal(_) | Segment::One | Segment::Rest => true,
+        };
+        self.0.iter().zip(path.segments()).all(admits)
     }
 
     /// The index of the segment that `{id}` stands for, if there is one.
@@ -98,7 +105,7 @@ impl Pattern {
             let covered = match (ours, theirs.next()) {
                 (Segment::Rest, _) => return true,
                 (_, None | Some(Segment::Rest)) => false,
-                (Segment::One | Segment::Id, Some(_)) => true,
+                (Segment::One | Segment::Id | Segment::IdAndName, Some(_)) => true,
                 (Segment::Literal(_), Some(their)) => ours == their,
             };
             if !covered {
@@ -122,6 +129,7 @@ impl Segment {
             "*" => Ok(Self::One),
             "**" => Ok(Self::Rest),
             "{id}" => Ok(Self::Id),
+            "{id}.*" => Ok(Self::IdAndName),
             _ if text.contains(['*', '{', '}']) => Err(InvalidPattern::Wildcard),
             "" | "." | ".." => Err(InvalidPattern::Segment),
             _ if text.contains(['\\', ';', '?', '#']) || text.contains(char::is_control) => {
@@ -169,6 +177,30 @@ mod tests {
             ("/a/**", "/ab"),
         ] {
             assert!(!matches(pattern, path), "{pattern} {path}");
+        }
+    }
+
+    #[test]
+    fn a_segment_belongs_to_the_user_before_its_last_dot() {
+        let admits = |user: &str, segment: &str| {
+            let pattern = Pattern::parse("/sessions/{id}.*/**").unwrap();
+            let path = format!("/sessions/{segment}/memory");
+            let path = RequestPath::parse(&path).unwrap();
+            pattern.matches(&path) && pattern.admits(&UserId::parse(user).unwrap(), &path)
+        };
+        assert!(admits("alice", "alice.1"));
+        assert!(admits("alice.smith", "alice.smith.1"));
+        assert!(admits("alice", "alice.d%C3%A9j%C3%A0"));
+        for (user, segment) in [
+            ("alice", "alice.smith.1"),
+            ("alice", "alice"),
+            ("alice", "alice."),
+            ("alice", "alicex.1"),
+            ("alice", "bob.1"),
+            ("alice", "Alice.1"),
+            ("alice", ".1"),
+        ] {
+            assert!(!admits(user, segment), "{user} {segment}");
         }
     }
 

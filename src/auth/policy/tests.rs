@@ -11,6 +11,8 @@ fn rule(path: &str, methods: &[Method], access: Access) -> Rule {
             Methods::Only(methods.to_vec())
         },
         access,
+        others: None,
+        login_cookies: LoginCookies::Strip,
         encoded_slash: EncodedSlashes::Refuse,
     }
 }
@@ -58,6 +60,8 @@ fn an_encoded_slash_needs_a_route_that_takes_it() {
         Err(Denial::Malformed(_))
     ));
     let allowing = Policy::new(vec![Rule {
+        others: None,
+        login_cookies: LoginCookies::Strip,
         encoded_slash: EncodedSlashes::Allow,
         ..open
     }]);

@@ -5,7 +5,8 @@ use super::*;
 fn cat() -> Rewrite {
     Rewrite {
         protected: Protected::new(["user_id"]),
-        cookies: vec!["ccat_user_token".into()],
+        cookies: vec!["ours".into()],
+        login_cookies: vec!["ours".into(), "ccat_user_token".into()],
         credential_parameter: Some("token".into()),
         http: Placement::Headers(vec![HeaderName::from_static("user_id")]),
         websocket: Placement::Path {
@@ -20,6 +21,13 @@ fn cat() -> Rewrite {
     }
 }
 
+fn caller(user: Option<&UserId>) -> Caller<'_> {
+    Caller {
+        user,
+        ..Caller::default()
+    }
+}
+
 fn head(uri: &str, headers: &[(&str, &str)]) -> Parts {
     let mut request = Request::builder().uri(uri);
     for (name, value) in headers {
@@ -30,11 +38,8 @@ fn head(uri: &str, headers: &[(&str, &str)]) -> Parts {
 
 fn websocket_target(uri: &str, user: &str) -> Result<String, Denial> {
     let mut head = head(uri, &[]);
-    cat().apply(
-        Some(&UserId::parse(user).unwrap()),
-        Transport::WebSocket,
-        &mut head,
-    )?;
+    let user = UserId::parse(user).unwrap();
+    cat().apply(&caller(Some(&user)), Transport::WebSocket, &mut head)?;
     Ok(head.uri.to_string())
 }
 
@@ -49,7 +54,9 @@ fn the_verified_identity_replaces_every_spelling_of_a_claimed_one() {
     let alice = UserId::parse("alice").unwrap();
     for user in [Some(&alice), None] {
         let mut head = head("/message?token=x", &spellings);
-        cat().apply(user, Transport::Http, &mut head).unwrap();
+        cat()
+            .apply(&caller(user), Transport::Http, &mut head)
+            .unwrap();
         let names: Vec<_> = head.headers.get_all("user_id").iter().collect();
         assert_eq!(names.len(), usize::from(user.is_some()));
         assert!(names.iter().all(|name| *name == "alice"));
@@ -90,7 +97,9 @@ fn a_path_without_a_place_for_the_identity_is_refused() {
 #[test]
 fn an_absolute_target_becomes_origin_form_and_other_bytes_stay() {
     let mut absolute = head("https://chat.example/a%20b/?q=%zz+1", &[]);
-    cat().apply(None, Transport::Http, &mut absolute).unwrap();
+    cat()
+        .apply(&caller(None), Transport::Http, &mut absolute)
+        .unwrap();
     assert_eq!(absolute.uri.to_string(), "/a%20b/?q=%zz+1");
 }
 
@@ -100,7 +109,7 @@ fn our_subprotocols_are_cut_and_the_others_offered_on() {
     let alice = UserId::parse("alice").unwrap();
     let mut several = head("/ws", &offered);
     cat()
-        .apply(Some(&alice), Transport::WebSocket, &mut several)
+        .apply(&caller(Some(&alice)), Transport::WebSocket, &mut several)
         .unwrap();
     assert_eq!(
         several.headers.get("sec-websocket-protocol").unwrap(),
@@ -108,7 +117,7 @@ fn our_subprotocols_are_cut_and_the_others_offered_on() {
     );
     let mut only_ours = head("/ws", &[("sec-websocket-protocol", "bearer, K")]);
     cat()
-        .apply(Some(&alice), Transport::WebSocket, &mut only_ours)
+        .apply(&caller(Some(&alice)), Transport::WebSocket, &mut only_ours)
         .unwrap();
     assert!(!only_ours.headers.contains_key("sec-websocket-protocol"));
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const HANDSHAKE: [(&str, &str); 5] = [
+pub(super) const HANDSHAKE: [(&str, &str); 5] = [
     ("upgrade", "websocket"),
     ("connection", "upgrade"),
     ("sec-websocket-version", "13"),

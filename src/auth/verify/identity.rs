@@ -60,6 +60,8 @@ pub(in crate::auth) struct TokenBasis {
     pub(super) algorithm: Algorithm,
     pub(super) key: KeyFingerprint,
     pub(super) claims: Arc<Claims>,
+    /// Of the whole token.
+    pub(super) digest: KeyDigest,
     pub(super) stamp: u64,
 }
 
@@ -89,6 +91,17 @@ impl Identity {
             CredentialId::Visitor,
             Basis::Visitor,
         )
+    }
+
+    /// What nobody verified.
+    #[cfg(test)]
+    pub(in crate::auth) fn unverified(
+        user: UserId,
+        permissions: Permissions,
+        expires: Option<Timestamp>,
+    ) -> Self {
+        let (credential, basis) = (CredentialId::Visitor, Basis::Visitor);
+        Self::new(user, permissions, expires, credential, basis)
     }
 
     /// Who the caller is.

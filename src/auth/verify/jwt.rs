@@ -15,8 +15,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use super::{
-    Algorithm, Basis, Claims, CredentialId, Identity, KeySet, Rejection, Reserved, TokenBasis,
-    UserTemplate, Verdict, claims::Object,
+    Algorithm, Basis, Claims, CredentialId, Identity, KeyDigest, KeySet, Rejection, Reserved,
+    TokenBasis, UserTemplate, Verdict, claims::Object,
 };
 use crate::{
     auth::permission::{Permission, Permissions},
@@ -46,6 +46,8 @@ pub struct IssuerSettings {
     pub default_permissions: Vec<Permission>,
     /// The issuer's words, and the permissions they stand for.
     pub roles: HashMap<Box<str>, Vec<Permission>>,
+    /// Digests of tokens that count no more, though their signature and claims are good.
+    pub revoked: Vec<KeyDigest>,
     /// Ids its tokens may not bear.
     pub reserved: Reserved,
 }
@@ -145,9 +147,18 @@ impl JwtVerifier {
             algorithm: header.algorithm,
             key: key.fingerprint(),
             claims: Arc::new(Claims::new(payload)),
+            digest: KeyDigest::of(token.whole.as_bytes()),
             stamp: self.stamp,
         };
+        self.check_revoked(&basis)?;
         self.identify(basis, now)
+    }
+
+    fn check_revoked(&self, basis: &TokenBasis) -> Result<(), Rejection> {
+        if self.settings.revoked.contains(&basis.digest) {
+            return Err(Rejection::Revoked);
+        }
+        Ok(())
     }
 
     /// Judges an identity again that a token of ours gave earlier.
@@ -163,6 +174,7 @@ impl JwtVerifier {
         if !self.settings.algorithms.contains(&basis.algorithm) {
             return Err(Rejection::Algorithm);
         }
+        self.check_revoked(basis)?;
         if basis.stamp != self.stamp {
             let identity = self.identify(
                 TokenBasis {
@@ -293,6 +305,7 @@ impl JwtVerifier {
 
 /// The three parts of a compact JWS (RFC 7515 §7.1).
 struct Compact<'t> {
+    whole: &'t str,
     message: &'t str,
     header: &'t str,
     payload: &'t str,
@@ -304,6 +317,7 @@ impl<'t> Compact<'t> {
         let (message, signature) = token.rsplit_once('.')?;
         let (header, payload) = message.split_once('.')?;
         (!payload.contains('.')).then_some(Self {
+            whole: token,
             message,
             header,
             payload,

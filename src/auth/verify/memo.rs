@@ -1,4 +1,4 @@
-//! [`Memo`]: signatures a worker has verified already. It remembers signatures, not decisions:
+//! [`Memo`]: signatures a worker has verified already, and tokens it has minted. It remembers signatures, not decisions:
 //! expiry, revocation and policy are looked up in the snapshot each time.
 
 use std::hash::{Hash, Hasher, RandomState};
@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher, RandomState};
 use quick_cache::{Equivalent, UnitWeighter, unsync::Cache};
 
 use super::Identity;
+use crate::auth::mint::Minted;
 
 /// How much of a token's end is hashed: a part of its signature, which differs from token to token.
 const HASHED: usize = 32;
@@ -13,6 +14,7 @@ const HASHED: usize = 32;
 /// One worker's memo of verified tokens, bounded; the whole token is the key.
 pub struct Memo {
     tokens: Cache<Token<Box<str>>, Identity, UnitWeighter, RandomState>,
+    minted: Minted,
 }
 
 impl Memo {
@@ -24,7 +26,13 @@ impl Memo {
         let lifecycle = quick_cache::unsync::DefaultLifecycle::default();
         Self {
             tokens: Cache::with(capacity, weight, UnitWeighter, hasher, lifecycle),
+            minted: Minted::new(capacity),
         }
+    }
+
+    /// The tokens that were minted for the backend.
+    pub(in crate::auth) fn minted(&mut self) -> &mut Minted {
+        &mut self.minted
     }
 
     pub(super) fn recall(&self, token: &str) -> Option<&Identity> {

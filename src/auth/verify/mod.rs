@@ -84,6 +84,8 @@ pub enum Rejection {
     Audience,
     /// The claims yield no valid user id.
     User,
+    /// The token was revoked by its digest.
+    Revoked,
     /// The id is reserved for another source of identities.
     ReservedUser,
 }
@@ -192,6 +194,7 @@ impl Rejection {
             Self::Issuer => "token of another issuer",
             Self::Audience => "token for another audience",
             Self::User => "token without a usable user id",
+            Self::Revoked => "token revoked",
             Self::ReservedUser => "token for a user id reserved to another source",
         }
     }

@@ -40,6 +40,7 @@ fn issuer(name: &str, issuer: &str, required: &str) -> JwtVerifier {
         permissions_claim: None,
         default_permissions: Vec::new(),
         roles: std::collections::HashMap::new(),
+        revoked: Vec::new(),
         reserved: Reserved::default(),
     };
     let keys = KeySet::from_secret(&Secret::new(SECRET)).unwrap();

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::{
-    auth::JwtVerifier,
+    auth::{JwtVerifier, KeyDigest},
     cli::{
         Exit,
         configuration::ConfigArgument,
@@ -39,6 +39,8 @@ pub(super) struct Inspect {
 /// What is printed with `--format json`.
 #[derive(Debug, Default, Serialize)]
 struct Findings {
+    /// SHA-256 of the whole token: what `revoked` of an issuer takes.
+    sha256: String,
     /// `alg`, `typ` and `kid`.
     header: Map<String, Value>,
     /// The registered claims (RFC 7519 §4.1).
@@ -99,7 +101,10 @@ fn judge(issuer: &JwtVerifier, token: &str, now: Timestamp) -> Judgement {
 
 impl Findings {
     fn of(token: &str, now: Timestamp) -> Self {
-        let mut findings = Self::default();
+        let mut findings = Self {
+            sha256: KeyDigest::of(token.as_bytes()).to_string(),
+            ..Self::default()
+        };
         let parts: Vec<&str> = token.split('.').collect();
         if token.contains(char::is_whitespace) {
             findings
@@ -197,6 +202,7 @@ impl Findings {
         if !self.claims.is_empty() && !self.claims.contains_key("exp") {
             lines.push("note: it never expires (no exp)".to_owned());
         }
+        lines.push(format!("sha256: {}", self.sha256));
         lines.extend(self.wrong.iter().map(|wrong| format!("wrong: {wrong}")));
         lines.extend(
             self.issuers

@@ -11,15 +11,17 @@ use crate::auth::{
     Algorithm, Audience, IssuerSettings, JwtVerifier, KeySet, Permission, UserId, UserTemplate,
 };
 use crate::config::{self, Config, Issuer};
+use crate::secret::Secret;
 use crate::snapshot::Materials;
 
 /// The shortest secret for HS256, in bytes (RFC 7518 §3.2).
 const LEAST: usize = 32;
 
-/// A verifier for each issuer.
+/// A verifier for each issuer; no secret may be one of `theirs`, the backend's.
 pub(super) fn compile(
     config: &Config,
     namespaces: &Namespaces,
+    theirs: &[Secret],
     materials: &Materials,
     findings: &mut Findings,
 ) -> Vec<JwtVerifier> {
@@ -38,6 +40,7 @@ pub(super) fn compile(
             index,
             issuer,
             weak,
+            theirs,
             materials,
             findings,
         };
@@ -54,6 +57,7 @@ struct Compiler<'c, 'f> {
     index: usize,
     issuer: &'c Issuer,
     weak: Weak,
+    theirs: &'c [Secret],
     materials: &'c Materials,
     findings: &'f mut Findings,
 }
@@ -133,6 +137,11 @@ impl Compiler<'_, '_> {
     fn shared_secret(&mut self, fetched: &Fetched) -> Option<Arc<KeySet>> {
         self.weak
             .judge(&fetched.at, &fetched.secret, LEAST, self.findings);
+        if self.theirs.contains(&fetched.secret) {
+            let message = "this is the backend's own secret: a token of this issuer would pass for \
+                           one of ours there";
+            self.findings.error(&*fetched.at, message);
+        }
         let keys = KeySet::from_secret(&fetched.secret);
         self.findings.take(&fetched.at, keys).map(Arc::new)
     }
@@ -181,6 +190,7 @@ impl Compiler<'_, '_> {
                 .map(Into::into),
             default_permissions: default.iter().cloned().collect(),
             roles,
+            revoked: issuer.revoked.iter().map(|digest| digest.0).collect(),
             reserved: namespaces.reserved_for(issuer),
         })
     }

@@ -15,6 +15,7 @@ mod namespaces;
 mod profile;
 mod routes;
 mod secrets;
+mod shown;
 
 use std::fmt;
 
@@ -103,12 +104,17 @@ fn assemble(
         context.now,
         findings,
     );
-    let issuers = issuers::compile(config, &namespaces, materials, findings);
-    let profile = profile?;
+    let shown = profile.as_deref().map(|profile| {
+        let generation = context.generation;
+        shown::compile(profile, config, materials, generation, findings)
+    });
+    let theirs = shown.as_ref().map_or(&[][..], |shown| &shown.secrets);
+    let issuers = issuers::compile(config, &namespaces, theirs, materials, findings);
+    let (profile, shown) = (profile?, shown?);
     let default_user = profile::default_user(&profile, findings);
     let policy = Policy::new(routes::compile(config, &profile, findings));
     warn_of_nobody(config, findings);
-    let rewrite = profile::rewrite(&profile, config, materials, findings);
+    let rewrite = profile::rewrite(&profile, shown, findings);
     let replies = profile::replies(&profile, findings);
     let gate = Gate {
         hosts: entrance.hosts,

@@ -1,19 +1,19 @@
-//! What the profile decides: carriers, where the identity goes, how the backend is shown its own
-//! credential, and how refusals look.
+//! What the profile decides: carriers, where the identity goes, and how refusals look.
 
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
 use super::findings::Findings;
-use super::secrets::{self, Fetched, NOT_LOADED};
-use crate::auth::{Carrier, Pattern, Placement, Protected, Rewrite, UpstreamCredential, UserId};
+use super::secrets::NOT_LOADED;
+use super::shown::Shown;
+use crate::auth::{Carrier, Pattern, Placement, Protected, Rewrite, UserId};
 use crate::config::{Config, ProfileName};
-use crate::profile::{self, CarrierName, Place, Profile, Refusal};
+use crate::profile::{self, By, CarrierName, Place, Profile, Refusal};
 use crate::snapshot::{Answer, Form, Materials, Replies};
 
 /// Where every fault of a profile is reported: the setting that chose it.
-const AT: &str = "backend.profile";
+pub(super) const AT: &str = "backend.profile";
 
 /// The profile that the configuration names.
 pub(super) fn chosen(
@@ -22,8 +22,7 @@ pub(super) fn chosen(
     findings: &mut Findings,
 ) -> Option<Arc<Profile>> {
     match &config.backend.profile {
-        ProfileName::Generic => findings.take(AT, Profile::generic()),
-        ProfileName::CheshireCat1 => findings.take(AT, Profile::cheshire_cat_1()),
+        ProfileName::Embedded(name) => findings.take(AT, Profile::embedded(name)?),
         ProfileName::Path(path) => {
             let profile = materials.profile(path);
             if profile.is_none() {
@@ -44,37 +43,36 @@ pub(super) fn carriers(names: &[CarrierName]) -> Vec<Carrier> {
 }
 
 /// What is stripped and what is set.
-pub(super) fn rewrite(
-    profile: &Profile,
-    config: &Config,
-    materials: &Materials,
-    findings: &mut Findings,
-) -> Option<Rewrite> {
+pub(super) fn rewrite(profile: &Profile, shown: Shown, findings: &mut Findings) -> Option<Rewrite> {
     let http = placement(&profile.identity.http, "identity.http", findings);
     let websocket = placement(&profile.identity.websocket, "identity.websocket", findings);
-    let shown = &profile.backend_credential;
-    let (on_http, on_ws) = (
-        config.backend.http_credential(),
-        config.backend.ws_credential(),
-    );
-    let at = |key: &str| format!("backend.{key}");
-    let fetched = secrets::fetch(on_http, || at("http_key"), materials, findings);
-    let http_credential = upstream(fetched, &shown.http, findings);
-    let fetched = secrets::fetch(on_ws, || at("ws_key"), materials, findings);
-    let websocket_credential = upstream(fetched, &shown.websocket, findings);
+    let carriers = credential_cookies(profile);
+    let is_theirs = |name: &str| profile.strip_cookies.iter().any(|theirs| theirs == name);
+    let ours = carriers.iter().filter(|name| !is_theirs(name)).cloned();
+    let theirs = profile
+        .strip_cookies
+        .iter()
+        .map(|name| name.as_str().into());
     Some(Rewrite {
         protected: Protected::new(protected_names(profile).iter().map(String::as_str)),
-        cookies: profile
-            .strip_cookies
-            .iter()
-            .map(|name| name.as_str().into())
-            .collect(),
+        cookies: ours.clone().collect(),
+        login_cookies: ours.chain(theirs).collect(),
         credential_parameter: credential_parameter(profile),
         http: http?,
         websocket: websocket?,
-        http_credential,
-        websocket_credential,
+        http_credential: shown.http,
+        websocket_credential: shown.websocket,
     })
+}
+
+fn credential_cookies(profile: &Profile) -> Vec<Box<str>> {
+    let carriers = &profile.credentials;
+    let carriers = carriers.http.iter().chain(&carriers.websocket);
+    let cookies = carriers.filter_map(|carrier| match &carrier.0 {
+        Carrier::Cookie(name) => Some(name.clone()),
+        _ => None,
+    });
+    cookies.collect()
 }
 
 /// Every header that tells an identity or carries a credential, on either transport.
@@ -114,13 +112,13 @@ fn credential_parameter(profile: &Profile) -> Option<Box<str>> {
 }
 
 fn placement(place: &Place, name: &str, findings: &mut Findings) -> Option<Placement> {
-    match (place.headers.as_slice(), &place.path) {
-        ([_, ..], None) => {
+    match (place.headers.as_slice(), &place.path, place.by) {
+        ([_, ..], None, None) => {
             let names = place.headers.iter().map(|name| name.parse::<HeaderName>());
             let names = names.collect::<Result<_, _>>();
             findings.take(AT, names).map(Placement::Headers)
         }
-        ([], Some(path)) => match path.strip_suffix("/{id}") {
+        ([], Some(path), None) => match path.strip_suffix("/{id}") {
             Some(bare) if !bare.is_empty() && !bare.contains(['*', '{']) => {
                 let pattern = findings.take(AT, Pattern::parse(path))?;
                 let bare = findings.take(AT, Pattern::parse(bare))?;
@@ -134,72 +132,16 @@ fn placement(place: &Place, name: &str, findings: &mut Findings) -> Option<Place
                 None
             }
         },
+        ([], None, Some(By::Token)) => Some(Placement::Token),
+        ([], None, Some(By::Rules)) => Some(Placement::Rules),
         _ => {
             findings.error(
                 AT,
-                format!("{name} says `headers` or `path`, and one of them"),
+                format!("{name} says `headers`, `path` or `by`, and one of them"),
             );
             None
         }
     }
-}
-
-/// The backend's own credential in the form that it reads.
-fn upstream(
-    fetched: Option<Fetched>,
-    shown: &CarrierName,
-    findings: &mut Findings,
-) -> UpstreamCredential {
-    let Some(Fetched { secret, at }) = fetched else {
-        return UpstreamCredential::None;
-    };
-    if secrets::is_published(&secret) {
-        let message = "the backend accepts a published default: anyone who reaches it is let in";
-        findings.warning(&*at, message);
-    }
-    let name = match &shown.0 {
-        Carrier::Query(name) => {
-            let value = encoded(secret.expose());
-            return UpstreamCredential::Query(format!("{name}={value}").into());
-        }
-        Carrier::Header(name) => name.clone(),
-        Carrier::Subprotocol => {
-            findings.error(
-                AT,
-                "a backend's own credential can't be shown as a subprotocol",
-            );
-            return UpstreamCredential::None;
-        }
-        Carrier::Bearer | Carrier::BareAuthorization | Carrier::ApiKeyScheme => {
-            header::AUTHORIZATION
-        }
-    };
-    let scheme: &[u8] = match shown.0 {
-        Carrier::Bearer => b"Bearer ",
-        Carrier::ApiKeyScheme => b"Api-Key ",
-        _ => b"",
-    };
-    if let Ok(mut value) = HeaderValue::from_bytes(&[scheme, secret.expose()].concat()) {
-        value.set_sensitive(true);
-        UpstreamCredential::Header(name, value)
-    } else {
-        findings.error(
-            at,
-            "this secret can't be sent in a header: it holds a control character",
-        );
-        UpstreamCredential::None
-    }
-}
-
-/// Percent-encoded for a query: unreserved characters as they are (RFC 3986 §2.3).
-fn encoded(bytes: &[u8]) -> String {
-    let one = |byte: &u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-            char::from(*byte).to_string()
-        }
-        byte => format!("%{byte:02X}"),
-    };
-    bytes.iter().map(one).collect()
 }
 
 /// How refusals look.
@@ -246,15 +188,4 @@ fn answer(refusal: &Refusal, findings: &mut Findings) -> Option<Answer> {
         headers,
         body: refusal.body.clone().into(),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_credential_in_a_query_is_encoded() {
-        assert_eq!(encoded(b"a-Z_9.~"), "a-Z_9.~");
-        assert_eq!(encoded(b"a b&c=d%\xff"), "a%20b%26c%3Dd%25%FF");
-    }
 }

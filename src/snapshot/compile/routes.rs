@@ -3,7 +3,7 @@
 use http::Method;
 
 use super::findings::Findings;
-use crate::auth::{self, EncodedSlashes, Methods, Pattern, Permission, Rule};
+use crate::auth::{self, EncodedSlashes, LoginCookies, Methods, Pattern, Permission, Rule};
 use crate::config::{self, Config, Diagnostic, Route};
 use crate::profile::Profile;
 
@@ -56,7 +56,9 @@ fn compile_one(
     let pattern = Pattern::parse(&route.path).map_err(|fault| error("path", fault.to_string()));
     let methods = methods(&route.methods).map_err(|fault| error("methods", fault));
     let access = access(route).map_err(|fault| error("require", fault));
-    let (Ok(pattern), Ok(methods), Ok(access)) = (pattern, methods, access) else {
+    let others = others(route).map_err(|fault| error("others", fault));
+    let (Ok(pattern), Ok(methods), Ok(access), Ok(others)) = (pattern, methods, access, others)
+    else {
         return None;
     };
     Some(Rule {
@@ -64,6 +66,11 @@ fn compile_one(
         pattern,
         methods,
         access,
+        others,
+        login_cookies: match route.login_cookies {
+            config::LoginCookies::Strip => LoginCookies::Strip,
+            config::LoginCookies::Forward => LoginCookies::Forward,
+        },
         encoded_slash: match route.encoded_slash {
             config::EncodedSlash::Deny => EncodedSlashes::Refuse,
             config::EncodedSlash::Allow => EncodedSlashes::Allow,
@@ -102,6 +109,19 @@ fn access(route: &Route) -> Result<auth::Access, String> {
         (None, None) => Err("a route says `require` or `access`".to_owned()),
         (Some(_), Some(_)) => Err("a route says `require` or `access`, never both".to_owned()),
     }
+}
+
+fn others(route: &Route) -> Result<Option<Permission>, String> {
+    let Some(written) = &route.others else {
+        return Ok(None);
+    };
+    if !route.path.contains("{id}") {
+        return Err("only where the path says `{id}` could others be named".to_owned());
+    }
+    let permission = Permission::parse(written);
+    permission
+        .map(Some)
+        .map_err(|error| format!("`{written}`: {error}"))
 }
 
 /// Whether nothing is left for `later`.

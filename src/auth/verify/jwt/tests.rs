@@ -24,6 +24,7 @@ fn settings(algorithms: &[Algorithm]) -> IssuerSettings {
         permissions_claim: Some("permissions".into()),
         default_permissions: Vec::new(),
         roles: HashMap::new(),
+        revoked: Vec::new(),
         reserved: Reserved::default(),
     }
 }
