@@ -22,16 +22,44 @@ function first(register) {
   })
 }
 
+/** The whole answer to one message. */
+function ask(cat, text) {
+  const answered = first((done) => cat.onMessage((message) => { if (message.type === 'chat') done(message) }))
+  cat.send({ text })
+  return answered
+}
+
 test('http calls are answered', async () => {
   const cat = client(facts.alice, { instant: true })
   assert.equal((await cat.api.status.home()).status, "We're all mad here, dear!")
   cat.close()
 })
 
-test('a wrong key is refused', async () => {
-  const cat = client('wrong', { instant: true }).onError(() => {})
-  await assert.rejects(cat.api.status.home(), (error) => error.status === 403)
+test('a redirect is followed over TLS and the call succeeds', async () => {
+  // The 307 of /llm/settings/ is absolute. Over plain http the call would fail: it is a TLS port that would be asked.
+  const cat = client(facts.alice, { instant: true })
+  assert.equal((await cat.api.llm.getLlmSettings('')).settings.length, 1)
   cat.close()
+})
+
+test('a wrong key and an expired token are refused', async () => {
+  for (const credential of ['wrong', facts.expired]) {
+    const cat = client(credential, { instant: true }).onError(() => {})
+    await assert.rejects(cat.api.status.home(), (error) => error.status === 403)
+    cat.close()
+  }
+})
+
+test('one credential opens both', async () => {
+  for (const [credential, user] of [[facts.alice, 'alice'], [facts.token, 'bob']]) {
+    const cat = client(credential)
+    const opened = first((done) => cat.onConnected(done))
+    cat.init()
+    await opened
+    assert.equal((await cat.api.status.home()).status, "We're all mad here, dear!")
+    assert.equal((await ask(cat, 'hello')).user_id, user)
+    cat.close()
+  }
 })
 
 test('a chat streams for the verified user', async () => {
@@ -50,13 +78,41 @@ test('a chat streams for the verified user', async () => {
   assert.ok(pieces.length > 2)
 })
 
-test('a chat with a wrong key never opens', async () => {
-  const cat = client('wrong')
-  let opened = false
-  cat.onConnected(() => { opened = true })
-  const failed = first((done) => cat.onError(done))
+test('a client whose socket the backend dropped connects again by itself', async () => {
+  const cat = client(facts.alice, { ws: { retries: 3, delay: 10 } })
+  let opened = first((done) => cat.onConnected(done))
   cat.init()
-  await failed
+  await opened
+  opened = first((done) => cat.onConnected(done))
+  cat.ws.send('not json') // at which the Cat breaks off
+  await opened
+  assert.equal((await ask(cat, 'still here')).text, 'Hello alice, you said: still here')
   cat.close()
-  assert.equal(opened, false)
+})
+
+test('a client that closed connects again', async () => {
+  const cat = client(facts.alice)
+  for (const text of ['hello', 'here I am again']) {
+    const opened = first((done) => cat.onConnected(done))
+    cat.init()
+    await opened
+    assert.equal((await ask(cat, text)).text, `Hello alice, you said: ${text}`)
+    const closed = first((done) => cat.onDisconnected(done))
+    cat.reset()
+    await closed
+  }
+})
+
+test('a chat with a wrong key or an expired token never opens, and the client gives up', async () => {
+  for (const credential of ['wrong', facts.expired]) {
+    let failures = 0
+    let opened = false
+    const failed = first((done) => {
+      const cat = client(credential, { ws: { retries: 3, delay: 10, onFailed: done } })
+      cat.onConnected(() => { opened = true }).onError(() => { failures += 1 }).init()
+    })
+    assert.equal((await failed).name, 'FailedRetry')
+    assert.equal(opened, false)
+    assert.equal(failures, 3)
+  }
 })

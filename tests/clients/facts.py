@@ -4,8 +4,20 @@ import json
 import os
 import sys
 import unittest
+import urllib.request
 
 FACTS = json.loads(os.environ["DOORWARD_TEST"])
+
+
+def seen():
+    """The heads that the stand-in received so far."""
+    with urllib.request.urlopen(FACTS["seen"], timeout=30) as answer:
+        return json.load(answer)
+
+
+def headers(head, name):
+    """All values of one header of a head."""
+    return [value for other, value in head["headers"] if other.lower() == name]
 
 
 def main():

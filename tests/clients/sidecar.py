@@ -1,5 +1,7 @@
 """Starts what the clients talk to: a chat backend, and before it doorward as an operator would run it."""
 
+import base64
+import hmac
 import json
 import os
 import pathlib
@@ -17,10 +19,9 @@ class Process:
     def __init__(self, command, log, env=None, **options):
         self.log = pathlib.Path(log)
         self.lines = queue.Queue()
-        environment = {key: value for key, value in os.environ.items() if not key.startswith(("CCAT_", "ZEP_", "DOORWARD_"))}
         self.child = subprocess.Popen(
             [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            env=environment | (env or {}), text=True, errors="replace", **options,
+            env=own_environment() | (env or {}), text=True, errors="replace", **options,
         )
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -66,10 +67,11 @@ class Sidecar:
         self.ca = self.folder / "certs" / "ca.pem"
         self.blocks = []
 
-    def command(self, *arguments, **options):
+    def command(self, *arguments, **environment):
         """What a command prints."""
         return subprocess.run(
-            [self.doorward, *arguments], cwd=self.folder, check=True, stdout=subprocess.PIPE, text=True, **options
+            [self.doorward, *arguments], env=own_environment() | environment, cwd=self.folder, check=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=PATIENCE,
         ).stdout
 
     def key(self, *arguments):
@@ -87,3 +89,19 @@ class Sidecar:
     def serve(self, **options):
         """The running program; wait for `ready ` and `telemetry ` on it."""
         return Process([self.doorward, "serve"], self.folder / "doorward.log", cwd=self.folder, **options)
+
+
+def own_environment():
+    """The environment without what would configure a backend, the sidecar or a client."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(("CCAT_", "ZEP_", "DOORWARD_"))}
+
+
+def token(secret, **claims):
+    """A token with these claims, signed with the bytes of the secret. Without a secret it says that it is not signed."""
+    parts = [{"alg": "HS256" if secret else "none", "typ": "JWT"}, claims]
+    signed = ".".join(encoded(json.dumps(part, separators=(",", ":")).encode()) for part in parts)
+    return f"{signed}.{encoded(hmac.digest(secret.encode(), signed.encode(), 'sha256')) if secret else ''}"
+
+
+def encoded(data):
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
