@@ -12,9 +12,8 @@ use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_ma
 use doorward::auth::KeyDigest;
 use doorward::clock::Timestamp;
 use doorward::config::{Environment, Written};
-use doorward::snapshot::compile::{Context, compile};
+use doorward::snapshot::compile::{Context, ProcessKeys, compile};
 use doorward::snapshot::{Generation, Materials};
-use doorward::tls::server::Tickets;
 
 /// As in the program itself.
 /// A file of this many `[[key]]` blocks, as `doorward key create` prints them.
@@ -34,11 +33,11 @@ fn file_of(keys: u32) -> String {
 fn declared_keys(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("declared_keys");
     group.sample_size(10);
-    let tickets = Tickets::new().expect("randomness");
+    let keys = ProcessKeys::new().expect("randomness");
     let context = Context {
         generation: Generation(1),
         now: Timestamp::from_secs(0),
-        tickets: &tickets,
+        keys: &keys,
     };
     let (environment, materials) = (Environment::default(), Materials::default());
     for keys in [1_000, 100_000] {

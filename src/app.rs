@@ -20,12 +20,13 @@ use crate::runtime::cores;
 use crate::runtime::drain::Drain;
 use crate::runtime::signal::{Signal, Signals};
 use crate::sessions::Counts;
+use crate::snapshot::compile::ProcessKeys;
 use crate::snapshot::live::Reader;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::server::{self, Readiness};
 use crate::telemetry::writer::LogSink;
 use crate::telemetry::{self, Level, LogFormat};
-use crate::tls::server::{Tickets, TlsError};
+use crate::tls::server::TlsError;
 
 /// What [`Readiness`] awaits.
 const LISTENING: &str = "listening";
@@ -77,7 +78,7 @@ impl App {
     /// # Errors
     /// Everything that is wrong with the configuration, at once; or what the system refuses.
     pub fn start(source: Source, environment: Environment, log: LogSink) -> Result<Self, AppError> {
-        let (controller, reader) = Controller::start(source, environment, Tickets::new()?)?;
+        let (controller, reader) = Controller::start(source, environment, ProcessKeys::new()?)?;
         let config = controller.config().clone();
         let settings = settings(&config);
         let metrics = Arc::new(Metrics::new(settings.workers.get()));

@@ -69,6 +69,11 @@ pub(crate) fn gate(keys: u32) -> Gate {
             http_credential: none(),
             websocket_credential: none(),
         },
+        visitors: doorward::auth::Visitors::new(
+            &doorward::secret::Secret::new("a secret of this test"),
+            std::time::Duration::from_hours(1),
+            Vec::new(),
+        ),
     }
 }
 

@@ -18,6 +18,7 @@ pub struct Admission {
     pub(super) target: Uri,
     /// The `Host` line, if there was one.
     pub(super) host: Option<HeaderValue>,
+    pub(super) issued: Option<HeaderValue>,
 }
 
 impl Admission {
@@ -37,6 +38,12 @@ impl Admission {
     #[must_use]
     pub fn identity(&self) -> Option<&Identity> {
         self.identity.as_ref()
+    }
+
+    /// `Set-Cookie` for a visitor who is new.
+    #[must_use]
+    pub fn issued(&self) -> Option<&HeaderValue> {
+        self.issued.as_ref()
     }
 
     /// The authority the client addressed, as it wrote it.

@@ -21,6 +21,7 @@ mod query;
 mod rewrite;
 mod subject;
 mod verify;
+mod visitor;
 
 use std::sync::Arc;
 
@@ -52,6 +53,9 @@ pub use verify::{
     Memo, Rejection, Reserved, SpeaksFor, TableConflict, Transports, UserTemplate, Verifiers,
 };
 
+use visitor::Page;
+pub use visitor::Visitors;
+
 use crate::clock::Timestamp;
 
 /// The decision point.
@@ -69,6 +73,8 @@ pub struct Gate {
     pub policy: Policy,
     /// What the backend is shown.
     pub rewrite: Rewrite,
+    /// Who comes without a credential.
+    pub visitors: Visitors,
 }
 
 /// What the gate says of a request.
@@ -118,7 +124,7 @@ impl Gate {
         now: Timestamp,
         denied: &mut Denied,
     ) -> Result<Admission, Denial> {
-        let (permit, transport) = self.permit(head, memo, now, denied)?;
+        let (permit, transport, issued) = self.permit(head, memo, now, denied)?;
         let (rule, identity, login_cookies) = permit.into_parts();
         let admission = Admission {
             transport,
@@ -127,6 +133,7 @@ impl Gate {
             method: head.method.clone(),
             target: head.uri.clone(),
             host: head.headers.get(header::HOST).cloned(),
+            issued,
         };
         let identity = admission.identity();
         let mint = self.rewrite.mint(transport);
@@ -139,14 +146,15 @@ impl Gate {
         Ok(admission)
     }
 
-    /// Everything but the rewriting: the permit, and how the request talks.
+    /// Everything but the rewriting: the permit, how the request talks, and the cookie of a visitor
+    /// who is new.
     fn permit(
         &self,
         head: &Parts,
         memo: &mut Memo,
         now: Timestamp,
         denied: &mut Denied,
-    ) -> Result<(Permit, Transport), Denial> {
+    ) -> Result<(Permit, Transport, Option<HeaderValue>), Denial> {
         check_method(&head.method)?;
         if !self.hosts.allow(authority::host(head)?) {
             return Err(Denial::WrongHost);
@@ -170,8 +178,19 @@ impl Gate {
         let Some(rule) = rule else {
             return Err(identity.map_or(Denial::NoCredential, |_| Denial::Forbidden));
         };
-        let permit = rule.authorize(identity, &path, || Identity::visitor(UserId::visitor()))?;
-        Ok((permit, transport))
+        let mut issued = None;
+        let permit = rule.authorize(identity, &path, || {
+            let claimed = self.rewrite.assertion(head, &path, transport);
+            let page = if origin::is_of_our_pages(head, transport, &self.hosts) {
+                Page::Ours
+            } else {
+                Page::Foreign
+            };
+            let visitor = self.visitors.receive(head, claimed, page, now);
+            issued = visitor.issued;
+            visitor.identity
+        })?;
+        Ok((permit, transport, issued))
     }
 
     /// Who is calling, by the one credential that was sent on purpose, or else by the one that a

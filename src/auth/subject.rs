@@ -105,6 +105,19 @@ impl UserGlob {
         }
     }
 
+    /// Whether some id could be of both, case-folded.
+    #[must_use]
+    pub fn meets(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Any, _) | (_, Self::Any) => true,
+            (Self::Literal(id), glob) | (glob, Self::Literal(id)) => glob.reserves(id),
+            (Self::Prefix(one), Self::Prefix(other)) => {
+                let mut pairs = one.bytes().zip(other.bytes());
+                pairs.all(|(one, other)| one.eq_ignore_ascii_case(&other))
+            }
+        }
+    }
+
     /// Whether the glob names this id, letter by letter.
     #[must_use]
     pub fn matches(&self, id: &UserId) -> bool {
@@ -126,6 +139,16 @@ impl UserGlob {
                 .get(..prefix.len())
                 .is_some_and(|start| start.eq_ignore_ascii_case(prefix)),
             Self::Any => true,
+        }
+    }
+}
+
+impl fmt::Display for UserGlob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Literal(id) => write!(f, "{id}"),
+            Self::Prefix(prefix) => write!(f, "{prefix}*"),
+            Self::Any => f.write_str("*"),
         }
     }
 }
@@ -157,6 +180,9 @@ mod tests {
         assert!(!glob("visitor-*").reserves(&id("visit")));
         assert!(glob("*").matches(&id("alice")));
         assert!(glob("alice").matches(&id("alice")) && !glob("alice").matches(&id("alice2")));
+        let meet = |one, other| glob(one).meets(&glob(other)) && glob(other).meets(&glob(one));
+        assert!(meet("guest-*", "Guest-a*") && meet("*", "a") && meet("a*", "Alice"));
+        assert!(!meet("guest-*", "visitor-*") && !meet("a", "b") && !meet("ab*", "a"));
         for bad in ["**", "a*b", "*a", "", "é*", "a/*"] {
             assert!(UserGlob::parse(bad).is_err(), "{bad}");
         }

@@ -82,6 +82,11 @@ fn gate(keys: &[&str]) -> Gate {
             http_credential: UpstreamCredential::None,
             websocket_credential: UpstreamCredential::None,
         },
+        visitors: Visitors::new(
+            &crate::secret::Secret::new("a secret of this test"),
+            std::time::Duration::from_hours(1),
+            Vec::new(),
+        ),
     }
 }
 

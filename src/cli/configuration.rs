@@ -14,9 +14,8 @@ use crate::{
     secret::Secret,
     snapshot::{
         Generation, Snapshot,
-        compile::{CompileErrors, Context, compile},
+        compile::{CompileErrors, Context, ProcessKeys, compile},
     },
-    tls::server::Tickets,
 };
 
 /// Where the configuration is when nobody says otherwise.
@@ -68,11 +67,11 @@ impl ConfigArgument {
         let environment = environment();
         let written = self.read(&environment)?;
         let (materials, missing) = load(&written.config, &environment);
-        let tickets = Tickets::new()?;
+        let keys = ProcessKeys::new()?;
         let context = Context {
             generation: Generation::default(),
             now,
-            tickets: &tickets,
+            keys: &keys,
         };
         let (snapshot, mut found) = match compile(&written.config, &materials, &context) {
             Ok(compiled) => (Some(compiled.snapshot), compiled.warnings),

@@ -110,20 +110,25 @@ fn zep(config: &mut Config, environment: &Environment) -> Vec<Diagnostic> {
 
 fn cheshire_cat(config: &mut Config, environment: &Environment) -> Vec<Diagnostic> {
     choose_profile(config, "cheshire-cat-1", environment);
-    if environment.var("CCAT_API_KEY").is_some() {
-        config
-            .key
-            .push(acting("CCAT_API_KEY", "*:*", KeyTransport::Http).into());
+    let [http, websocket] = ["CCAT_API_KEY", "CCAT_API_KEY_WS"].map(|name| environment.var(name));
+    if http.is_some() {
+        // The Cat's clients have one key for both: then the Cat's two are the same.
+        let transports = if http == websocket {
+            vec![KeyTransport::Http, KeyTransport::WebSocket]
+        } else {
+            vec![KeyTransport::Http]
+        };
+        let key = acting("CCAT_API_KEY", "*:*", transports);
+        config.key.push(key.into());
         config.backend.http_key_env = Some("CCAT_API_KEY".to_owned());
     }
-    if environment.var("CCAT_API_KEY_WS").is_some() {
-        let key = acting(
-            "CCAT_API_KEY_WS",
-            "CONVERSATION:WRITE",
-            KeyTransport::WebSocket,
-        );
-        config.key.push(key.into());
+    if websocket.is_some() {
         config.backend.ws_key_env = Some("CCAT_API_KEY_WS".to_owned());
+    }
+    if websocket.is_some() && http != websocket {
+        let transports = vec![KeyTransport::WebSocket];
+        let key = acting("CCAT_API_KEY_WS", "CONVERSATION:WRITE", transports);
+        config.key.push(key.into());
     }
     let mut found = Vec::new();
     for (variable, there, here) in [
@@ -167,7 +172,7 @@ fn cheshire_cat(config: &mut Config, environment: &Environment) -> Vec<Diagnosti
     found
 }
 
-fn acting(variable: &str, permission: &str, transport: KeyTransport) -> Key {
+fn acting(variable: &str, permission: &str, transports: Vec<KeyTransport>) -> Key {
     Key {
         id: variable.to_owned(),
         sha256: None,
@@ -177,7 +182,7 @@ fn acting(variable: &str, permission: &str, transport: KeyTransport) -> Key {
         user: None,
         acts_as: vec!["*".to_owned()],
         permissions: Some(vec![permission.to_owned()]),
-        transports: vec![transport],
+        transports,
         expires: None,
         shared_namespace: true,
     }
@@ -288,6 +293,17 @@ mod tests {
                 assert!(report.to_text().contains(words), "{}", report.to_text());
             }
         }
+    }
+
+    #[test]
+    fn one_key_for_both_transports_is_one_key() {
+        let environment = Environment::from([("CCAT_API_KEY", "x"), ("CCAT_API_KEY_WS", "x")]);
+        let config = Written::from_environment(&environment).config;
+        let [key] = &config.key[..] else {
+            panic!("{}", config.key.len());
+        };
+        assert_eq!(key.transports.len(), 2);
+        assert!(config.backend.http_key_env.is_some() && config.backend.ws_key_env.is_some());
     }
 
     #[test]

@@ -13,6 +13,7 @@ const SHOWN: &[&str] = &[
     "body_gap",
     "ca_file",
     "certificate",
+    "claimed_ids",
     "connect",
     "connections",
     "connections_per_address",
@@ -33,6 +34,7 @@ const SHOWN: &[&str] = &[
     "http_key_file",
     "id",
     "idle_timeout",
+    "ids_per_address",
     "issuer",
     "jwks_file",
     "keep_alive",
@@ -41,6 +43,7 @@ const SHOWN: &[&str] = &[
     "key",
     "leeway",
     "level",
+    "lifetime",
     "login_cookies",
     "max_message",
     "max_per_user",
@@ -78,6 +81,7 @@ const SHOWN: &[&str] = &[
 
 /// Tables: what follows their name and `=` is keys again.
 const TABLES: &[&str] = &[
+    "anonymous",
     "backend",
     "cors",
     "keys_file",

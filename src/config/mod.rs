@@ -4,6 +4,7 @@
 //! its place ([`Diagnostic`]). What a setting means for a request is decided in
 //! `snapshot::compile`; nothing here opens a file.
 
+mod anonymous;
 mod backend;
 mod cors;
 mod diagnostic;
@@ -36,6 +37,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use anonymous::Anonymous;
 pub use backend::{Backend, BackendUrl, BackendUrlError, HostPort, ProfileName, ProfileNameError};
 pub use cors::Cors;
 pub use diagnostic::{Diagnostic, Report, Severity};
@@ -77,6 +79,8 @@ pub struct Config {
     pub issuer: Vec<Issuer>,
     /// Rules before the profile's own.
     pub route: Vec<Route>,
+    /// Callers without a credential, where a route takes them.
+    pub anonymous: Anonymous,
     /// Cross-origin requests.
     pub cors: Cors,
     /// Open sockets.

@@ -61,6 +61,9 @@ impl Config {
             });
         }
         self.issuer_references(&mut found);
+        secret(&mut found, self.anonymous.secret(), || {
+            "anonymous.secret".to_owned()
+        });
         found
     }
 

@@ -30,10 +30,10 @@ use tokio::time::MissedTickBehavior;
 
 use crate::config::{Config, Environment, Written};
 use crate::snapshot::Materials;
+use crate::snapshot::compile::ProcessKeys;
 use crate::snapshot::live::{FIRST, Publisher, Reader, live};
 use crate::telemetry::LogControl;
 use crate::telemetry::metrics::Metrics;
-use crate::tls::server::Tickets;
 use content::Content;
 use files::Files;
 use fixed::Fixed;
@@ -68,7 +68,7 @@ enum State {
 pub struct Controller {
     source: Source,
     environment: Environment,
-    tickets: Tickets,
+    keys: ProcessKeys,
     files: Files,
     loader: Loader,
     publisher: Publisher,
@@ -96,7 +96,7 @@ impl Controller {
     pub fn start(
         source: Source,
         environment: Environment,
-        tickets: Tickets,
+        keys: ProcessKeys,
     ) -> Result<(Self, Reader), StartError> {
         let mut files = Files::new(Instant::now());
         let good = read_first(&source, &environment, &mut files)?;
@@ -110,14 +110,14 @@ impl Controller {
         loader.settle();
         let proven = loader.materials();
         let compiled =
-            attempt(&good, &loader, &proven, FIRST, &tickets).map_err(StartError::Invalid)?;
+            attempt(&good, &loader, &proven, FIRST, &keys).map_err(StartError::Invalid)?;
         let warnings = warnings(&good, compiled.warnings);
         let fixed = Fixed::of(&good.config);
         let (publisher, reader) = live(compiled.snapshot);
         let controller = Self {
             source,
             environment,
-            tickets,
+            keys,
             files,
             loader,
             publisher,

@@ -8,9 +8,8 @@ use super::parse::name;
 use super::{Controller, State};
 use crate::clock::Timestamp;
 use crate::config::{Diagnostic, Reference, Report, Written};
-use crate::snapshot::compile::{Compiled, Context, compile};
+use crate::snapshot::compile::{Compiled, Context, ProcessKeys, compile};
 use crate::snapshot::{Generation, Materials};
-use crate::tls::server::Tickets;
 
 /// What can be put in force of what is written and loaded.
 struct Plan {
@@ -134,7 +133,7 @@ impl Controller {
             &self.loader,
             materials,
             self.publisher.next(),
-            &self.tickets,
+            &self.keys,
         )
     }
 
@@ -157,14 +156,14 @@ pub(super) fn attempt(
     loader: &Loader,
     materials: &Materials,
     generation: Generation,
-    tickets: &Tickets,
+    keys: &ProcessKeys,
 ) -> Result<Compiled, Report> {
     let references: Vec<Reference> = written.config.references();
     let missing = loader.missing(&references);
     let context = Context {
         generation,
         now: Timestamp::now(),
-        tickets,
+        keys,
     };
     let (compiled, found) = match compile(&written.config, materials, &context) {
         Ok(compiled) if missing.is_empty() && written.is_sound() => return Ok(compiled),

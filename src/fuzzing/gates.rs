@@ -4,9 +4,8 @@ use std::sync::LazyLock;
 
 use crate::clock::Timestamp;
 use crate::config::{Environment, Written};
-use crate::snapshot::compile::{Context, compile};
+use crate::snapshot::compile::{Context, ProcessKeys, compile};
 use crate::snapshot::{Generation, Materials, Snapshot};
-use crate::tls::server::Tickets;
 
 /// The credentials that the gates know, and whom each speaks for.
 pub(super) const KEYS: [(&str, &str); 3] = [
@@ -75,12 +74,12 @@ fn snapshot(profile: &str) -> Snapshot {
 
 /// What runs by this text, or all that is wrong with it.
 pub(super) fn compiled(text: &str) -> Result<Snapshot, String> {
-    static TICKETS: LazyLock<Tickets> = LazyLock::new(|| Tickets::new().unwrap());
+    static PROCESS: LazyLock<ProcessKeys> = LazyLock::new(|| ProcessKeys::new().unwrap());
     let written = Written::from_file("doorward.toml", text, &Environment::default());
     let context = Context {
         generation: Generation(1),
         now: Timestamp::from_secs(1_800_000_000),
-        tickets: &TICKETS,
+        keys: &PROCESS,
     };
     match compile(&written.config, &Materials::default(), &context) {
         Ok(compiled) if written.is_sound() => Ok(compiled.snapshot),

@@ -83,9 +83,14 @@ pub(super) fn handle(
             asked.refuse(Refusal::Panicked, &mut exchange)
         });
         let id = exchange.id.to_value();
+        let admission = exchange.admission();
+        let visitor = admission.and_then(|admission| admission.issued().cloned());
         let mut response = join(outcome, &crossing, exchange);
         let headers = response.headers_mut();
         headers.insert(headers::X_REQUEST_ID, id);
+        if let Some(cookie) = visitor {
+            headers.append(header::SET_COOKIE, cookie);
+        }
         if let (Scheme::Https, Some(hsts)) = (asked.client.scheme, &asked.snapshot.hsts) {
             headers.insert(header::STRICT_TRANSPORT_SECURITY, hsts.clone());
         }
@@ -203,6 +208,11 @@ impl Asked {
         };
         let (head, admission) = admitted.into_parts();
         let (transport, host) = (admission.transport(), admission.host());
+        if admission.issued().is_some()
+            && let Some(refusal) = self.over_visitor_rate(exchange)
+        {
+            return Plan::done(self.refuse(refusal, exchange));
+        }
         exchange.admitted(admission);
         if let Some(refusal) = self.over_user_rate(exchange) {
             return Plan::done(self.refuse(refusal, exchange));
@@ -292,6 +302,17 @@ impl Asked {
             .failure(exchange.origin, rate, Instant::now());
         let retry_after = over.err()?;
         worker.metrics.throttled("failures_per_address");
+        Some(Refusal::TooMany { retry_after })
+    }
+
+    fn over_visitor_rate(&self, exchange: &Exchange) -> Option<Refusal> {
+        let rate = self.snapshot.limits.visitors_per_address?;
+        let worker = &self.client.worker;
+        let over = worker
+            .limiter
+            .visitor(exchange.origin, rate, Instant::now());
+        let retry_after = over.err()?;
+        worker.metrics.throttled("ids_per_address");
         Some(Refusal::TooMany { retry_after })
     }
 

@@ -52,6 +52,7 @@ pub struct Limiter {
     by_address: CountTable,
     failures: RateTable,
     requests: RateTable,
+    visitors: RateTable,
     hasher: RandomState,
 }
 
@@ -76,6 +77,7 @@ impl Limiter {
             by_address: CountTable::new(),
             failures: RateTable::new(),
             requests: RateTable::new(),
+            visitors: RateTable::new(),
             hasher: RandomState::new(),
         })
     }
@@ -104,6 +106,12 @@ impl Limiter {
     /// Counts a refused credential; the time to wait when there were too many.
     pub(super) fn failure(&self, peer: IpAddr, rate: Rate, now: Instant) -> Result<(), Duration> {
         self.failures
+            .count(self.hasher.hash_one(network(peer)), rate, now)
+    }
+
+    /// Counts a visitor who is new; the time to wait when there were too many.
+    pub(super) fn visitor(&self, peer: IpAddr, rate: Rate, now: Instant) -> Result<(), Duration> {
+        self.visitors
             .count(self.hasher.hash_one(network(peer)), rate, now)
     }
 

@@ -131,6 +131,8 @@ pub struct Limits {
     pub requests_per_user: Option<Rate>,
     /// Refused credentials of one address in one period; `None`: no limit.
     pub failures_per_address: Option<Rate>,
+    /// New visitors of one address.
+    pub visitors_per_address: Option<Rate>,
     /// How long a stopping process waits for requests in flight.
     pub drain: Duration,
 }
@@ -167,6 +169,7 @@ impl Default for Limits {
                 count: 20,
                 period: Duration::from_mins(1),
             }),
+            visitors_per_address: None,
             drain: Duration::from_secs(30),
         }
     }

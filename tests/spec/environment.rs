@@ -52,6 +52,36 @@ async fn one_key_alone_opens_nothing_else() {
 }
 
 #[tokio::test]
+async fn one_key_for_both_transports_serves_both() {
+    let backend = Backend::start().await;
+    let sidecar = cat(&backend).environment("CCAT_API_KEY_WS", HTTP).start().await;
+    assert_eq!(sidecar.get("/").bearer(HTTP).status().await, 200);
+    assert_eq!(sidecar.websocket("/ws/bob").token(HTTP).answer().await.0.status, 101);
+    assert_eq!(backend.seen()[1].target(), format!("/ws/bob?token={HTTP}"));
+}
+
+#[tokio::test]
+async fn zeps_own_variables_are_enough() {
+    let backend = Backend::start().await;
+    let setup = Setup::from_environment(&backend)
+        .environment("ZEP_AUTH_REQUIRED", "true")
+        .environment("ZEP_AUTH_SECRET", SECRET);
+    let sidecar = setup.start().await;
+    let header = serde_json::json!({"alg": "HS256", "typ": "JWT"});
+    let token = Signer::hs256(SECRET).sign(&header, &serde_json::json!({}));
+    let asked = sidecar.get("/api/v1/user/anyone").bearer(&token);
+    assert_eq!(asked.status().await, 200);
+    let shown = backend.only().folded("authorization").concat();
+    assert!(shown.starts_with("Bearer ey") && !shown.contains(&token), "{shown}");
+    let stranger = sidecar.get("/api/v1/user/anyone").send().await;
+    assert_eq!((stranger.status, stranger.text()), (401, "token is unauthorized\n".to_owned()));
+    let other = Signer::hs256("another-secret-of-thirty-two-bytes-and-more");
+    let forged = other.sign(&header, &serde_json::json!({}));
+    assert_eq!(sidecar.get("/api/v1/user/anyone").bearer(&forged).status().await, 401);
+    assert_eq!(sidecar.get("/healthz").status().await, 200);
+}
+
+#[tokio::test]
 async fn published_defaults_are_refused() {
     let backend = Backend::start().await;
     for (name, value) in [

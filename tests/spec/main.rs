@@ -37,4 +37,5 @@ mod tls;
 mod tunnels;
 mod unread_bodies;
 mod upstream_failures;
+mod visitors;
 mod websocket_credentials;

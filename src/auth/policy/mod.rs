@@ -170,6 +170,9 @@ impl Rule {
         let identity = match (&self.access, identity) {
             (Access::Open, _) => return Ok(self.permit(None)),
             (Access::Anonymous, None) => visitor(),
+            (Access::Authenticated, Some(identity)) if identity.is_visitor() => {
+                return Err(Denial::NoCredential);
+            }
             (Access::Anonymous | Access::Authenticated, Some(identity)) => identity.clone(),
             (Access::Require(permission), Some(identity))
                 if identity.permissions().allow(permission) =>

@@ -1,5 +1,5 @@
 use super::*;
-use crate::auth::subject::UserId;
+use crate::auth::{Permissions, subject::UserId};
 
 fn rule(path: &str, methods: &[Method], access: Access) -> Rule {
     Rule {
@@ -71,8 +71,9 @@ fn an_encoded_slash_needs_a_route_that_takes_it() {
 #[test]
 fn access_decides_who_passes() {
     let path = RequestPath::parse("/bob").unwrap();
-    let alice = || Identity::visitor(UserId::parse("alice").unwrap());
-    let bob = || Identity::visitor(UserId::parse("bob").unwrap());
+    let known =
+        |user| Identity::unverified(UserId::parse(user).unwrap(), Permissions::default(), None);
+    let (alice, bob) = (|| known("alice"), || known("bob"));
     let authorize = |pattern: &str, access: Access, identity: Option<Identity>| {
         let visitor = || Identity::visitor(UserId::parse("anon-1").unwrap());
         let permit = rule(pattern, &[], access).authorize(identity.as_ref(), &path, visitor);
@@ -93,10 +94,13 @@ fn access_decides_who_passes() {
         authorize("/*", Access::Anonymous, Some(alice())),
         Ok(Some("alice".into()))
     );
-    assert_eq!(
-        authorize("/*", Access::Authenticated, None),
-        Err(Denial::NoCredential)
-    );
+    let visitor = Identity::visitor(UserId::parse("anon-1").unwrap());
+    for nobody in [None, Some(visitor)] {
+        assert_eq!(
+            authorize("/*", Access::Authenticated, nobody),
+            Err(Denial::NoCredential)
+        );
+    }
     assert_eq!(
         authorize("/*", Access::Authenticated, Some(alice())),
         Ok(Some("alice".into()))

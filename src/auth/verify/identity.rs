@@ -100,8 +100,15 @@ impl Identity {
         permissions: Permissions,
         expires: Option<Timestamp>,
     ) -> Self {
-        let (credential, basis) = (CredentialId::Visitor, Basis::Visitor);
+        let credential = CredentialId::Issuer("nobody".into());
+        let basis = Basis::Key(KeyDigest::of(b""));
         Self::new(user, permissions, expires, credential, basis)
+    }
+
+    /// Whether no credential vouches for it.
+    #[must_use]
+    pub fn is_visitor(&self) -> bool {
+        matches!(self.0.basis, Basis::Visitor)
     }
 
     /// Who the caller is.

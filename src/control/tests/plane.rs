@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::*;
 use crate::snapshot::Snapshot;
+use crate::snapshot::compile::ProcessKeys;
 
 /// Longer than any reload may take, shorter than the slow re-read.
 pub(super) const SOON: Duration = Duration::from_secs(5);
@@ -33,7 +34,7 @@ impl Home {
 
     pub(super) fn start(&self) -> Result<(Controller, Reader), StartError> {
         let source = Source::File(self.0.join("doorward.toml"));
-        Controller::start(source, Environment::default(), Tickets::new().unwrap())
+        Controller::start(source, Environment::default(), ProcessKeys::new().unwrap())
     }
 
     pub(super) async fn plane(self, more: &str) -> Plane {

@@ -93,6 +93,11 @@ fn gate(keys: &[&str]) -> Gate {
             http_credential: UpstreamCredential::None,
             websocket_credential: UpstreamCredential::None,
         },
+        visitors: crate::auth::Visitors::new(
+            &crate::secret::Secret::new("a secret of this test"),
+            std::time::Duration::from_hours(1),
+            Vec::new(),
+        ),
     }
 }
 

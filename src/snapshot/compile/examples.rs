@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Context, compile};
+use super::{Context, ProcessKeys, compile};
 use crate::auth::{KeyDigest, KeySet};
 use crate::clock::Timestamp;
 use crate::config::{Config, Environment, KeyFile, ReferenceKind, Written};
 use crate::secret::Secret;
 use crate::snapshot::{Generation, Material, Materials};
-use crate::tls::{certificate::Pair, client::client_config, server::Tickets};
+use crate::tls::{certificate::Pair, client::client_config};
 
 /// One key of each asymmetric kind that the examples name.
 const KEY_SET: &str = r#"{"keys": [
@@ -57,11 +57,11 @@ fn every_example_compiles_without_a_warning() {
         let text = std::fs::read_to_string(&path).unwrap();
         let written = Written::from_file(path.display().to_string(), text, &Environment::default());
         assert!(written.is_sound(), "{}", written.report([]));
-        let tickets = Tickets::new().unwrap();
+        let keys = ProcessKeys::new().unwrap();
         let context = Context {
             generation: Generation(1),
             now: Timestamp::now(),
-            tickets: &tickets,
+            keys: &keys,
         };
         match compile(&written.config, &materials(&written.config), &context) {
             Ok(compiled) => assert!(

@@ -43,7 +43,7 @@ pub(super) fn compile(
     Entrance {
         tls: pairs
             .filter(|pairs| !pairs.is_empty())
-            .and_then(|pairs| findings.take("tls", server_config(pairs, context.tickets))),
+            .and_then(|pairs| findings.take("tls", server_config(pairs, &context.keys.tickets))),
         hsts: config.tls.as_ref().and_then(hsts),
         hosts: Hosts::new(patterns),
     }

@@ -12,19 +12,22 @@ mod keys;
 mod limits;
 mod listen;
 mod namespaces;
+mod process_keys;
 mod profile;
 mod routes;
 mod secrets;
 mod shown;
+mod visitors;
 
 use std::fmt;
 
-use super::{Generation, Materials, Snapshot, WebSocketSettings};
+use super::{Generation, Limits, Materials, Snapshot, WebSocketSettings};
 use crate::auth::{Extraction, Gate, Policy, Verifiers};
 use crate::clock::Timestamp;
 use crate::config::{Config, Diagnostic};
-use crate::tls::server::Tickets;
 use findings::Findings;
+
+pub use process_keys::ProcessKeys;
 
 /// What a compilation depends on beside configuration and materials.
 #[derive(Clone, Copy)]
@@ -33,8 +36,8 @@ pub struct Context<'a> {
     pub generation: Generation,
     /// Against which expiries are judged, for warnings.
     pub now: Timestamp,
-    /// The session tickets, which outlive every snapshot.
-    pub tickets: &'a Tickets,
+    /// What outlives every snapshot.
+    pub keys: &'a ProcessKeys,
 }
 
 /// A snapshot, and what looked doubtful on the way.
@@ -90,7 +93,10 @@ fn assemble(
     let profile = profile::chosen(config, materials, findings);
     let entrance = listen::compile(config, materials, context, findings);
     let backend = backend::address(config, materials, findings);
-    let limits = limits::compile(&config.limits, findings);
+    let limits = Limits {
+        visitors_per_address: visitors::ids_per_address(config),
+        ..limits::compile(&config.limits, findings)
+    };
     let cors = cross_origin::cors(&config.cors, findings);
     let origins = cross_origin::websocket_origins(&config.websocket, findings);
     let namespaces = namespaces::check(config, findings);
@@ -131,6 +137,7 @@ fn assemble(
         },
         policy,
         rewrite: rewrite?,
+        visitors: visitors::compile(config, materials, &context.keys.visitors, findings),
     };
     Some(Snapshot {
         generation: context.generation,

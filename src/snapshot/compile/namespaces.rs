@@ -14,6 +14,8 @@ use crate::config::{Config, Diagnostic, Issuer};
 #[derive(Debug, Default)]
 pub(super) struct Namespaces {
     acting: Vec<Acting>,
+    /// What anybody may claim without a credential.
+    claimed: Vec<UserGlob>,
 }
 
 /// One distinct list of globs.
@@ -28,6 +30,7 @@ struct Acting {
 pub(super) fn check(config: &Config, findings: &mut Findings) -> Namespaces {
     let namespaces = Namespaces {
         acting: acting(config),
+        claimed: claimed(config),
     };
     namespaces.keep_visitors_apart(findings);
     for (index, issuer) in config.issuer.iter().enumerate() {
@@ -81,7 +84,8 @@ impl Namespaces {
             .iter()
             .filter(|one| !(one.shared && issuer.shared_namespace));
         let acting = apart.flat_map(|one| one.globs.iter().cloned());
-        Reserved::new(acting.chain(visitors).collect())
+        let claimed = self.claimed.iter().cloned();
+        Reserved::new(acting.chain(claimed).chain(visitors).collect())
     }
 
     /// No key may name an id of the namespace that is kept for callers without a credential.
@@ -98,6 +102,18 @@ impl Namespaces {
             }
         }
     }
+}
+
+fn claimed(config: &Config) -> Vec<UserGlob> {
+    let written = config.anonymous.claimed_ids.iter();
+    written
+        .filter_map(|text| UserGlob::parse(text).ok())
+        .collect()
+}
+
+/// Whom acting keys may name; what doesn't parse is reported with the keys.
+pub(super) fn acts_as(config: &Config) -> impl Iterator<Item = UserGlob> {
+    acting(config).into_iter().flat_map(|acting| acting.globs)
 }
 
 /// The distinct lists of globs, with the first place of each. What doesn't parse is reported where

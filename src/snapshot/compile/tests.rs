@@ -14,11 +14,11 @@ const KEY: &str = "0123456789abcdef";
 
 fn compile_with(text: &str, materials: &Materials) -> Result<Compiled, Vec<String>> {
     let written = Written::from_file("doorward.toml", text, &Environment::default());
-    let tickets = Tickets::new().unwrap();
+    let keys = ProcessKeys::new().unwrap();
     let context = Context {
         generation: Generation(1),
         now: NOW,
-        tickets: &tickets,
+        keys: &keys,
     };
     let compiled = compile(&written.config, materials, &context);
     match compiled {

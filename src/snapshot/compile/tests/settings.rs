@@ -129,8 +129,18 @@ fn the_cat_gets_its_own_credentials_where_it_reads_them() {
 
 #[test]
 fn every_rule_of_an_embedded_profile_compiles_and_is_reached() {
-    for (profile, rules) in [("generic", 1), ("cheshire-cat-1", 52)] {
-        let text = format!("{BACKEND}profile = '{profile}'\n");
+    for (profile, rules) in [
+        ("generic", 1),
+        ("cheshire-cat-1", 51),
+        ("cheshire-cat-2", 17),
+        ("zep", 11),
+        ("zep-ce", 13),
+    ] {
+        let secret = match profile {
+            "cheshire-cat-2" => "jwt_secret = '0123456789abcdef0123456789abcdef'\n",
+            _ => "",
+        };
+        let text = format!("{BACKEND}profile = '{profile}'\n{secret}");
         let snapshot = compiled(&text).unwrap().snapshot;
         let compiled = snapshot.gate.policy.rules();
         assert_eq!(compiled.len(), rules, "{profile}");
