@@ -34,7 +34,7 @@ class Bench:
         self.other_cores = ",".join(map(str, others))
         self.running = []
         self.proxies = []
-        self.words = {"dir": str(directory), "doorward": options.doorward or str(TARGET / "release/doorward")}
+        self.words = {"dir": str(directory), "doorward": options.doorward or str(TARGET / "release/doorward"), "profile": options.profile}
 
     def install(self, chosen):
         """Fetches the programs that are missing, and builds ours."""

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::support::{
-    Backend, Chat, Claims, Feed, SECRET, Script, Seen, Setup, Sidecar, digest, eventually, key_of,
-    within,
+    Backend, Chat, Claims, Feed, SECRET, Script, Seen, Setup, Sidecar, Signer, digest, eventually,
+    key_of, within,
 };
 
 async fn open(sidecar: &Sidecar, key: &str) -> Chat {
@@ -283,4 +285,21 @@ async fn a_revocation_acts_in_the_middle_of_a_message() {
     assert_eq!(frames.close_code().await, 4403);
     backend.until_gone().await;
     assert_eq!(backend.only().after.len(), 100, "a frame inside a message");
+}
+
+#[tokio::test]
+async fn a_token_whose_digest_is_revoked_counts_no_more() {
+    let backend = Backend::start().await;
+    let endless = Signer::hs256(SECRET).sign(&json!({"alg": "HS256"}), &json!({}));
+    let settings = |more: &str| format!("require = []\nuser = \"app\"\n{more}");
+    let setup = Setup::before(&backend).issuer_with(&settings("")).key("alice");
+    let sidecar = setup.clone().start().await;
+    let mut socket = sidecar.websocket("/ws").token(&endless).open().await;
+    assert_eq!(sidecar.get("/").bearer(&endless).status().await, 200);
+    let revoked = settings(&format!("revoked = [{:?}]", digest(&endless)));
+    sidecar.reconfigure(&setup.issuer_with(&revoked)).await;
+    assert_eq!(socket.closed_within_a_second().await, 4403);
+    assert_eq!(sidecar.get("/").bearer(&endless).status().await, 401);
+    let other = Signer::hs256(SECRET).sign(&json!({"alg": "HS256", "typ": "JWT"}), &json!({}));
+    assert_eq!(sidecar.get("/").bearer(&other).status().await, 200);
 }
