@@ -3,6 +3,7 @@
 
 mod cert;
 mod check;
+mod client;
 mod configuration;
 mod connect;
 mod credential;
