@@ -5,6 +5,7 @@
 //! embedded, an operator's are read from a path. Nothing about a backend is written in code.
 
 mod embedded;
+mod probe;
 
 use std::marker::PhantomData;
 use std::str::FromStr;
@@ -14,6 +15,10 @@ use serde::{Deserialize, Deserializer};
 
 use crate::auth::Carrier;
 use crate::config::{FromText, Report, Route};
+
+pub use probe::{
+    Headers, InvalidHeader, InvalidStatuses, InvalidTarget, Probe, Statuses, Target, Text,
+};
 
 /// One kind of backend.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -37,8 +42,13 @@ pub struct Profile {
     pub backend_credential: BackendCredential,
     /// How a refusal looks.
     pub denial: Denials,
+    /// A path whose GET changes nothing, by which `doorward doctor` sees that the backend answers;
+    /// default: `/`.
+    pub liveness: Text<Target>,
     /// The rules, after the operator's own; what none names is denied.
     pub route: Vec<Route>,
+    /// What such a backend lets in when nobody has set it up.
+    pub probe: Vec<Probe>,
 }
 
 /// Carriers for each transport.

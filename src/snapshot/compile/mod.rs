@@ -17,11 +17,13 @@ mod routes;
 mod secrets;
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::{Generation, Materials, Snapshot, WebSocketSettings};
 use crate::auth::{Extraction, Gate, Policy, Verifiers};
 use crate::clock::Timestamp;
 use crate::config::{Config, Diagnostic};
+use crate::profile::Profile;
 use crate::tls::server::Tickets;
 use findings::Findings;
 
@@ -41,6 +43,8 @@ pub struct Context<'a> {
 pub struct Compiled {
     /// What runs.
     pub snapshot: Snapshot,
+    /// The profile that it was compiled with.
+    pub profile: Arc<Profile>,
     /// Warnings, each at its key path.
     pub warnings: Vec<Diagnostic>,
 }
@@ -74,18 +78,22 @@ pub fn compile(
     let parts = assemble(config, materials, context, &mut findings);
     let warnings = findings.into_warnings().map_err(CompileErrors)?;
     match parts {
-        Some(snapshot) => Ok(Compiled { snapshot, warnings }),
+        Some((snapshot, profile)) => Ok(Compiled {
+            snapshot,
+            profile,
+            warnings,
+        }),
         None => Err(CompileErrors(warnings)),
     }
 }
 
-/// The snapshot, if nothing that it can't be without is missing.
+/// The snapshot and its profile, if nothing that it can't be without is missing.
 fn assemble(
     config: &Config,
     materials: &Materials,
     context: &Context<'_>,
     findings: &mut Findings,
-) -> Option<Snapshot> {
+) -> Option<(Snapshot, Arc<Profile>)> {
     let profile = profile::chosen(config, materials, findings);
     let entrance = listen::compile(config, materials, context, findings);
     let backend = backend::address(config, materials, findings);
@@ -126,7 +134,7 @@ fn assemble(
         policy,
         rewrite: rewrite?,
     };
-    Some(Snapshot {
+    let snapshot = Snapshot {
         generation: context.generation,
         gate,
         tls: entrance.tls,
@@ -147,7 +155,8 @@ fn assemble(
             crate::config::Format::Json => crate::telemetry::LogFormat::Json,
             crate::config::Format::Text => crate::telemetry::LogFormat::Text,
         },
-    })
+    };
+    Some((snapshot, profile))
 }
 
 fn websocket(config: &Config, findings: &mut Findings) -> WebSocketSettings {
