@@ -137,6 +137,12 @@ impl Mint {
         Some(authorization)
     }
 
+    /// `Bearer` and a token, where no token names anybody.
+    #[must_use]
+    pub fn authorization_for_nobody(&self, now: Timestamp) -> Option<HeaderValue> {
+        self.authorization(None, &mut Minted::new(1), now)
+    }
+
     /// The roles whose permission the caller holds, one bit each.
     fn roles_of(&self, identity: Option<&Identity>) -> u64 {
         let held = |permission| identity.is_some_and(|it| it.permissions().allow(permission));

@@ -3,14 +3,16 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::{Context as _, anyhow, bail};
 
 use crate::{
     clock::Timestamp,
-    config::{Environment, Report, SecretSource, Written},
+    config::{Config, Environment, Report, SecretSource, Written},
     control::{Source, exposed, load::load},
+    profile::Profile,
     secret::Secret,
     snapshot::{
         Generation, Snapshot,
@@ -73,22 +75,36 @@ impl ConfigArgument {
             now,
             keys: &keys,
         };
-        let (snapshot, mut found) = match compile(&written.config, &materials, &context) {
-            Ok(compiled) => (Some(compiled.snapshot), compiled.warnings),
+        let (compiled, mut found) = match compile(&written.config, &materials, &context) {
+            Ok(mut compiled) => {
+                let warnings = std::mem::take(&mut compiled.warnings);
+                (Some(compiled), warnings)
+            }
             Err(CompileErrors(errors)) => (None, errors),
         };
         // What could not be loaded is said once, with its cause.
         found.retain(|found| !missing.iter().any(|missing| missing.at == found.at));
         let found = found.into_iter().chain(exposed(&written.config));
         let report = written.report(missing.into_iter().chain(found));
-        let snapshot = snapshot.filter(|_| !report.has_errors());
-        Ok(Offline { report, snapshot })
+        let usable = compiled
+            .filter(|_| !report.has_errors())
+            .map(|compiled| Usable {
+                config: written.config,
+                snapshot: compiled.snapshot,
+                profile: compiled.profile,
+            });
+        Ok(Offline { report, usable })
     }
 
-    /// The snapshot that `serve` would run, or an error that says all that is wrong.
+    /// What `serve` would run with all it was made of, or an error that says all that is wrong.
+    pub(super) fn usable(&self, now: Timestamp) -> anyhow::Result<Usable> {
+        let Offline { report, usable } = self.compile(now)?;
+        usable.ok_or_else(|| anyhow!(unusable(&report)))
+    }
+
+    /// The snapshot alone.
     pub(super) fn snapshot(&self, now: Timestamp) -> anyhow::Result<Snapshot> {
-        let Offline { report, snapshot } = self.compile(now)?;
-        snapshot.ok_or_else(|| anyhow!(unusable(&report)))
+        self.usable(now).map(|usable| usable.snapshot)
     }
 
     fn read(&self, environment: &Environment) -> anyhow::Result<Written> {
@@ -110,7 +126,17 @@ pub(super) struct Offline {
     /// Everything wrong or doubtful.
     pub(super) report: Report,
     /// What would run, when nothing is wrong.
-    pub(super) snapshot: Option<Snapshot>,
+    pub(super) usable: Option<Usable>,
+}
+
+/// A configuration that can be run.
+pub(super) struct Usable {
+    /// As it is written.
+    pub(super) config: Config,
+    /// As it would run.
+    pub(super) snapshot: Snapshot,
+    /// The profile of its backend.
+    pub(super) profile: Arc<Profile>,
 }
 
 /// The environment of the process.

@@ -5,28 +5,27 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::{body::Incoming, client::conn::http1, upgrade::Upgraded};
+use http::{HeaderValue, Request, StatusCode, Uri, header};
+use http_body_util::Empty;
+use hyper::{client::conn::http1, upgrade::Upgraded};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-    time,
-};
-use tokio_rustls::TlsConnector;
+use tokio::time::{self, Instant};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{handshake::derive_accept_key, protocol::Role},
 };
 
-use crate::{auth::is_of_a_token, secret::Secret, tls::client::client_config};
+use super::client::{Answer, Server, Stream};
+use crate::{
+    auth::is_of_a_token,
+    secret::Secret,
+    snapshot::{Address, BackendTls},
+    tls::client::client_config,
+};
 
 /// How long connecting, TLS and handshake may take together.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// More of a refusal's body is not read, in bytes.
-const REFUSAL: usize = 64 * 1024;
 
 /// An open WebSocket of ours.
 pub(super) type Socket = WebSocketStream<TokioIo<Upgraded>>;
@@ -76,7 +75,11 @@ impl Dial {
         tokio::spawn(connection.with_upgrades());
         let response = sender.send_request(request).await?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return refusal(response).await;
+            let refusal = Answer::read(response, Instant::now() + PATIENCE).await;
+            return Ok(Dialed::Refused {
+                status: refusal.status,
+                body: refusal.text(),
+            });
         }
         let accept = response.headers().get(header::SEC_WEBSOCKET_ACCEPT);
         if accept.is_none_or(|accept| accept != derive_accept_key(nonce.as_bytes()).as_str()) {
@@ -143,8 +146,9 @@ impl Dial {
     }
 
     async fn stream(&self) -> anyhow::Result<Box<dyn Stream>> {
-        let host = self.url.host().context("the URL names no host")?;
-        let host = host
+        let authority = self.url.authority().context("the URL names no host")?;
+        let host = authority
+            .host()
             .trim_start_matches('[')
             .trim_end_matches(']')
             .to_owned();
@@ -154,38 +158,20 @@ impl Dial {
             _ => bail!("the URL must begin with wss:// or ws://"),
         };
         let port = self.url.port_u16().unwrap_or(port);
-        let stream = TcpStream::connect((host.as_str(), port))
-            .await
-            .with_context(|| format!("connecting to {host}:{port}"))?;
-        stream.set_nodelay(true)?;
-        if !tls {
-            return Ok(Box::new(stream));
-        }
-        let name = ServerName::try_from(host.clone())?;
-        let connector = TlsConnector::from(client_config(self.ca.as_deref())?);
-        let stream = connector.connect(name, stream).await;
-        Ok(Box::new(
-            stream.with_context(|| format!("TLS with {host}"))?,
-        ))
+        let server = Server {
+            tls: tls.then(|| self.trust(&host)).transpose()?,
+            address: Address::Name { host, port },
+        };
+        let stream = server.open().await;
+        stream.with_context(|| format!("connecting to {authority}"))
     }
-}
 
-/// TCP, or TLS over it.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
-
-async fn refusal(response: Response<Incoming>) -> anyhow::Result<Dialed> {
-    let status = response.status();
-    let body = Limited::new(response.into_body(), REFUSAL).collect().await;
-    // A body that breaks off is no body; the status says enough.
-    let body = body
-        .map(http_body_util::Collected::to_bytes)
-        .unwrap_or_default();
-    Ok(Dialed::Refused {
-        status,
-        body: String::from_utf8_lossy(&body).into_owned(),
-    })
+    fn trust(&self, host: &str) -> anyhow::Result<BackendTls> {
+        Ok(BackendTls {
+            config: client_config(self.ca.as_deref())?,
+            name: ServerName::try_from(host.to_owned())?,
+        })
+    }
 }
 
 /// Everything but unreserved characters (RFC 3986 §2.3) as `%XX`.

@@ -1,19 +1,23 @@
 //! `doorward health`: asks a running sidecar whether it is ready, without shell or curl.
 
 use std::{
-    io::{self, Read, Write},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
+use http::{Request, StatusCode, header};
+use http_body_util::Full;
 
-use super::{Exit, output};
+use super::{
+    Exit,
+    client::{Answer, Server},
+    output,
+};
+use crate::snapshot::Address;
 
-/// How long each step may take.
+/// How long the answer may take.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// More of an answer is not read, in bytes.
-const ANSWER: u64 = 64 * 1024;
 
 /// Exits with 0 when the sidecar on this machine is ready.
 ///
@@ -37,10 +41,11 @@ pub(super) struct Health {
 impl Health {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
         let address = reachable(self.address);
-        let answer = ask(address).with_context(|| format!("asking {address}"))?;
-        let (status, body) = parse(&answer).ok_or_else(|| anyhow!("{address} speaks no HTTP"))?;
-        output::line(body)?;
-        Ok(if status == 200 {
+        let answer = super::runtime()?
+            .block_on(ask(address))
+            .with_context(|| format!("asking {address}"))?;
+        output::line(&answer.text())?;
+        Ok(if answer.status == StatusCode::OK {
             Exit::Done
         } else {
             Exit::Failed
@@ -58,27 +63,24 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-fn ask(address: SocketAddr) -> io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    let request = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes())?;
-    let mut answer = Vec::new();
-    stream.take(ANSWER).read_to_end(&mut answer)?;
-    Ok(String::from_utf8_lossy(&answer).into_owned())
-}
-
-/// Status and body of an HTTP/1.1 answer.
-fn parse(answer: &str) -> Option<(u16, &str)> {
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    let status = head.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
-    Some((status, body))
+async fn ask(address: SocketAddr) -> anyhow::Result<Answer> {
+    let server = Server {
+        address: Address::Socket(address),
+        tls: None,
+    };
+    let request = Request::get("/readyz")
+        .header(header::HOST, address.to_string())
+        .body(Full::default())?;
+    Ok(server.ask(request, PATIENCE).await?)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{net::TcpListener, thread};
+    use std::{
+        io::{Read, Write},
+        net::TcpListener,
+        thread,
+    };
 
     use super::*;
 

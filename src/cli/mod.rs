@@ -3,11 +3,13 @@
 
 mod cert;
 mod check;
+mod client;
 mod configuration;
 mod connect;
 mod credential;
 mod demo;
 mod dial;
+mod doctor;
 mod explain;
 mod health;
 mod key;
@@ -54,6 +56,7 @@ enum Command {
     Connect(connect::Connect),
     Check(check::Check),
     Explain(explain::Explain),
+    Doctor(doctor::Doctor),
     Secret(secret::Secrets),
     Key(key::Keys),
     Token(token::Tokens),
@@ -70,6 +73,7 @@ impl Command {
             Self::Connect(command) => command.run(),
             Self::Check(command) => command.run(),
             Self::Explain(command) => command.run(),
+            Self::Doctor(command) => command.run(),
             Self::Secret(command) => command.run(),
             Self::Key(command) => command.run(),
             Self::Token(command) => command.run(),

@@ -42,7 +42,7 @@ use publish::{attempt, warnings};
 use source::{followed, read_first, text};
 
 pub use exposure::exposed;
-pub use source::{Source, StartError};
+pub use source::{Source, StartError, watched};
 
 /// How often replaced snapshots that nobody reads any more are freed.
 const SWEEP: Duration = Duration::from_secs(5);

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use super::content::Content;
 use super::files::Files;
 use super::load::Loader;
-use crate::config::{Environment, Report, Written};
+use super::parse::paths;
+use crate::config::{Config, Environment, Report, Written};
 
 /// Where the configuration is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +73,20 @@ pub(super) fn text(content: &Content) -> Result<&str, String> {
         Content::Missing => Err("there is no such file".to_owned()),
         Content::Unreadable(reason) => Err(reason.clone()),
     }
+}
+
+/// Every file that the control plane would watch for this configuration.
+#[must_use]
+pub fn watched(source: &Source, config: &Config) -> BTreeSet<PathBuf> {
+    let references = config.references();
+    let files = references
+        .iter()
+        .flat_map(|reference| paths(&reference.kind));
+    let own = match source {
+        Source::File(path) => Some(path.as_path()),
+        Source::Environment => None,
+    };
+    files.chain(own).map(Path::to_path_buf).collect()
 }
 
 /// Every file that matters.

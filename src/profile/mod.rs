@@ -5,6 +5,7 @@
 //! embedded, an operator's are read from a path. Nothing about a backend is written in code.
 
 mod embedded;
+mod probe;
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
@@ -15,6 +16,10 @@ use serde::{Deserialize, Deserializer};
 
 use crate::auth::{Carrier, is_of_a_token};
 use crate::config::{Algorithm, FromText, Period, Report, Route};
+
+pub use probe::{
+    Headers, InvalidHeader, InvalidStatuses, InvalidTarget, Probe, Statuses, Target, Text,
+};
 
 /// One kind of backend.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -40,8 +45,13 @@ pub struct Profile {
     pub backend_token: Option<BackendToken>,
     /// How a refusal looks.
     pub denial: Denials,
+    /// A path whose GET changes nothing, by which `doorward doctor` sees that the backend answers;
+    /// default: `/`.
+    pub liveness: Text<Target>,
     /// The rules, after the operator's own; what none names is denied.
     pub route: Vec<Route>,
+    /// What such a backend lets in when nobody has set it up.
+    pub probe: Vec<Probe>,
 }
 
 /// Carriers for each transport.

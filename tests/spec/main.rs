@@ -16,6 +16,7 @@
 
 mod cli;
 mod cors;
+mod doctor;
 mod environment;
 mod framing;
 mod hot_reload;

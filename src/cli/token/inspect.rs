@@ -83,7 +83,8 @@ impl Inspect {
         if self.config.path().is_some() {
             return self.config.snapshot(now).map(Some);
         }
-        Ok(self.config.compile(now)?.snapshot)
+        let usable = self.config.compile(now)?.usable;
+        Ok(usable.map(|usable| usable.snapshot))
     }
 }
 

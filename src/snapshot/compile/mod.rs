@@ -20,11 +20,13 @@ mod shown;
 mod visitors;
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::{Generation, Limits, Materials, Snapshot, WebSocketSettings};
 use crate::auth::{Extraction, Gate, Policy, Verifiers};
 use crate::clock::Timestamp;
 use crate::config::{Config, Diagnostic};
+use crate::profile::Profile;
 use findings::Findings;
 
 pub use process_keys::ProcessKeys;
@@ -45,6 +47,8 @@ pub struct Context<'a> {
 pub struct Compiled {
     /// What runs.
     pub snapshot: Snapshot,
+    /// The profile that it was compiled with.
+    pub profile: Arc<Profile>,
     /// Warnings, each at its key path.
     pub warnings: Vec<Diagnostic>,
 }
@@ -78,18 +82,22 @@ pub fn compile(
     let parts = assemble(config, materials, context, &mut findings);
     let warnings = findings.into_warnings().map_err(CompileErrors)?;
     match parts {
-        Some(snapshot) => Ok(Compiled { snapshot, warnings }),
+        Some((snapshot, profile)) => Ok(Compiled {
+            snapshot,
+            profile,
+            warnings,
+        }),
         None => Err(CompileErrors(warnings)),
     }
 }
 
-/// The snapshot, if nothing that it can't be without is missing.
+/// The snapshot and its profile, if nothing that it can't be without is missing.
 fn assemble(
     config: &Config,
     materials: &Materials,
     context: &Context<'_>,
     findings: &mut Findings,
-) -> Option<Snapshot> {
+) -> Option<(Snapshot, Arc<Profile>)> {
     let profile = profile::chosen(config, materials, findings);
     let entrance = listen::compile(config, materials, context, findings);
     let backend = backend::address(config, materials, findings);
@@ -139,7 +147,7 @@ fn assemble(
         rewrite: rewrite?,
         visitors: visitors::compile(config, materials, &context.keys.visitors, findings),
     };
-    Some(Snapshot {
+    let snapshot = Snapshot {
         generation: context.generation,
         gate,
         tls: entrance.tls,
@@ -160,7 +168,8 @@ fn assemble(
             crate::config::Format::Json => crate::telemetry::LogFormat::Json,
             crate::config::Format::Text => crate::telemetry::LogFormat::Text,
         },
-    })
+    };
+    Some((snapshot, profile))
 }
 
 fn websocket(config: &Config, findings: &mut Findings) -> WebSocketSettings {

@@ -26,7 +26,7 @@ pub use chat::{Chat, Frames};
 pub use process::{doorward, run};
 pub use raw::Raw;
 pub use script::{Feed, Script};
-pub use setup::{CAT_WS_KEY, HOST, Setup, digest, key_of};
+pub use setup::{CAT_HTTP_KEY, CAT_WS_KEY, HOST, Setup, digest, key_of};
 pub use sidecar::Sidecar;
 pub use tokens::{Claims, SECRET, Signer, encode, in_seconds, unsigned};
 pub use wire::End;

@@ -88,6 +88,12 @@ impl Setup {
             .set("backend", &format!("ws_key = {CAT_WS_KEY:?}"))
     }
 
+    /// Without a certificate; on loopback there may be none.
+    pub fn without_tls(mut self) -> Self {
+        self.tables.remove("tls");
+        self
+    }
+
     /// A line of a table; it replaces an earlier line for the same setting.
     pub fn set(mut self, table: &'static str, line: &str) -> Self {
         let name = |line: &str| line.split('=').next().unwrap().trim().to_owned();
@@ -193,7 +199,7 @@ impl Setup {
     }
 
     /// Writes everything into a directory.
-    pub(super) fn write_to(&self, dir: &Path) {
+    pub fn write_to(&self, dir: &Path) {
         let place = |name: &str| {
             let path = dir.join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
