@@ -44,6 +44,7 @@ const SHOWN: &[&str] = &[
     "methods",
     "name",
     "origins",
+    "over_limit",
     "path",
     "permissions",
     "permissions_claim",

@@ -13,7 +13,7 @@ use http::HeaderName;
 use serde::{Deserialize, Deserializer};
 
 use crate::auth::Carrier;
-use crate::config::{FromText, Report, Route};
+use crate::config::{FromText, OrOff, OverLimit, Report, Route};
 
 /// One kind of backend.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -37,8 +37,20 @@ pub struct Profile {
     pub backend_credential: BackendCredential,
     /// How a refusal looks.
     pub denial: Denials,
+    /// How many sockets of a user the backend gets on with.
+    pub websocket: WebSocket,
     /// The rules, after the operator's own; what none names is denied.
     pub route: Vec<Route>,
+}
+
+/// What holds for WebSockets when the configuration does not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebSocket {
+    /// Open sockets a user may have; default: `"off"`.
+    pub max_per_user: Option<OrOff<u32>>,
+    /// What happens when a user at the limit opens one more; default: `"refuse"`.
+    pub over_limit: Option<OverLimit>,
 }
 
 /// Carriers for each transport.

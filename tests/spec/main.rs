@@ -28,6 +28,7 @@ mod logs;
 mod policy;
 mod revocation;
 mod shutdown;
+mod sockets_per_user;
 mod spoofing;
 mod streaming;
 mod support;

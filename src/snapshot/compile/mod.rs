@@ -15,10 +15,11 @@ mod namespaces;
 mod profile;
 mod routes;
 mod secrets;
+mod websocket;
 
 use std::fmt;
 
-use super::{Generation, Materials, Snapshot, WebSocketSettings};
+use super::{Generation, Materials, Snapshot};
 use crate::auth::{Extraction, Gate, Policy, Verifiers};
 use crate::clock::Timestamp;
 use crate::config::{Config, Diagnostic};
@@ -133,7 +134,7 @@ fn assemble(
         backend: backend?,
         replies: replies?,
         cors,
-        websocket: websocket(config, findings),
+        websocket: websocket::compile(&config.websocket, &profile.websocket, findings),
         limits,
         hsts: entrance.hsts,
         trusted_proxies: config
@@ -148,18 +149,6 @@ fn assemble(
             crate::config::Format::Text => crate::telemetry::LogFormat::Text,
         },
     })
-}
-
-fn websocket(config: &Config, findings: &mut Findings) -> WebSocketSettings {
-    let written = &config.websocket;
-    if written.max_message.0 == 0 {
-        findings.error("websocket.max_message", "no message fits in nothing");
-    }
-    WebSocketSettings {
-        max_message: written.max_message.0,
-        idle_timeout: written.idle_timeout.value().map(|period| period.0),
-        max_per_user: written.max_per_user.value(),
-    }
 }
 
 /// A sidecar that knows no credential denies everyone: safe, and hardly meant.
