@@ -19,7 +19,7 @@ use crate::proxy::{DataPlane, Limiter, Settings, Shared};
 use crate::runtime::cores;
 use crate::runtime::drain::Drain;
 use crate::runtime::signal::{Signal, Signals};
-use crate::sessions::Counts;
+use crate::sessions::Places;
 use crate::snapshot::compile::ProcessKeys;
 use crate::snapshot::live::Reader;
 use crate::telemetry::metrics::Metrics;
@@ -234,14 +234,14 @@ fn start_data_plane(
     log: LogSink,
     draining: crate::runtime::drain::Draining,
 ) -> Result<DataPlane, AppError> {
-    let counts = Counts::new();
+    let places = Places::new();
     let limiter = Limiter::new();
     let shared = Shared {
         reader,
         metrics,
         log,
         draining,
-        counts,
+        places,
         limiter,
     };
     DataPlane::start(settings, &shared).map_err(|reason| {

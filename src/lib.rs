@@ -30,8 +30,9 @@ pub mod tls;
 pub mod config;
 pub mod profile;
 // L3: what runs.
-pub mod sessions;
 pub mod snapshot;
+// What is open under it.
+pub mod sessions;
 // L4: the two planes; they never import each other.
 pub mod control;
 pub mod proxy;

@@ -51,6 +51,7 @@ const SHOWN: &[&str] = &[
     "name",
     "origins",
     "others",
+    "over_limit",
     "path",
     "permissions",
     "permissions_claim",

@@ -57,7 +57,7 @@ pub use telemetry::{Format, Level, Log, Telemetry};
 pub use tls::{Also, Tls};
 pub(crate) use units::FromText;
 pub use units::{OrOff, Period, Rate, Size, UnitError};
-pub use websocket::WebSocket;
+pub use websocket::{OverLimit, WebSocket};
 
 /// The whole file, as written.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]

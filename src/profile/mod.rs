@@ -15,7 +15,7 @@ use http::HeaderName;
 use serde::{Deserialize, Deserializer};
 
 use crate::auth::{Carrier, is_of_a_token};
-use crate::config::{Algorithm, FromText, Period, Report, Route};
+use crate::config::{Algorithm, FromText, OrOff, OverLimit, Period, Report, Route};
 
 pub use probe::{
     Headers, InvalidHeader, InvalidStatuses, InvalidTarget, Probe, Statuses, Target, Text,
@@ -48,10 +48,22 @@ pub struct Profile {
     /// A path whose GET changes nothing, by which `doorward doctor` sees that the backend answers;
     /// default: `/`.
     pub liveness: Text<Target>,
+    /// How many sockets of a user the backend gets on with.
+    pub websocket: WebSocket,
     /// The rules, after the operator's own; what none names is denied.
     pub route: Vec<Route>,
     /// What such a backend lets in when nobody has set it up.
     pub probe: Vec<Probe>,
+}
+
+/// What holds for WebSockets when the configuration does not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebSocket {
+    /// Open sockets a user may have; default: `"off"`.
+    pub max_per_user: Option<OrOff<u32>>,
+    /// What happens when a user at the limit opens one more; default: `"refuse"`.
+    pub over_limit: Option<OverLimit>,
 }
 
 /// Carriers for each transport.

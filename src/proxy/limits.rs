@@ -122,7 +122,7 @@ impl Limiter {
 }
 
 /// An IPv6 client has a /64 of addresses: they count as one.
-fn network(address: IpAddr) -> u128 {
+pub(super) fn network(address: IpAddr) -> u128 {
     match address.to_canonical() {
         IpAddr::V4(v4) => u128::from(v4.to_bits()),
         IpAddr::V6(v6) => v6.to_bits() & !u128::from(u64::MAX),

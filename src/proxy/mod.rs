@@ -57,7 +57,7 @@ use connection::Purpose;
 pub(crate) use upstream::reading;
 
 use crate::runtime::drain::Draining;
-use crate::sessions::Counts;
+use crate::sessions::Places;
 use crate::snapshot::Snapshot;
 use crate::snapshot::live::Reader;
 use crate::telemetry::metrics::Metrics;
@@ -86,7 +86,7 @@ pub struct Shared {
     /// Tells when to stop.
     pub draining: Draining,
     /// Open WebSockets of each user.
-    pub counts: Counts,
+    pub places: Places,
     /// Connections and rates.
     pub limiter: Arc<Limiter>,
 }

@@ -1,30 +1,41 @@
 //! A WebSocket's opening (RFC 6455 §4) and its life after.
 
+mod backend_side;
+mod opening;
+
+use std::future::poll_fn;
 use std::rc::Rc;
-use std::time::Duration;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderValue};
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use self::backend_side::BackendSide;
+use self::opening::Opening;
 use super::connection::Client;
 use super::exchange::Exchange;
 use super::handler::{Asked, Outcome};
 use super::headers::{self, Scheme};
+use super::limits::network;
 use super::reply::Refusal;
 use super::socket::ClientStream;
 use super::tunnel::{Cause, Side, Tunnel};
-use super::upstream::{BackendStream, Failure, Message};
+use super::upstream::{Failure, Message};
+use super::worker::Worker;
 use crate::auth::Proof;
-use crate::sessions::{Session, Slot};
+use crate::sessions::{Newcomer, Notice, PARTING, Place, REST, Session};
+
+/// How long a place is waited for: until the one who has it must be gone, and a little more.
+const PATIENCE: Duration = PARTING.saturating_add(Duration::from_secs(1));
 
 /// The backend's side of a WebSocket that has opened, waiting for the client's.
 pub(super) struct Opened {
-    backend: Side<BackendStream>,
+    backend: Side<BackendSide>,
     session: Session<Proof>,
     max_message: u64,
-    /// The user's place among the open sockets.
-    slot: Option<Slot>,
 }
 
 /// Asks the backend for a WebSocket, over a connection of its own. Any answer but a `101` is
@@ -37,46 +48,76 @@ pub(super) async fn open(
     exchange: &mut Exchange,
 ) -> Result<Outcome, Refusal> {
     let (worker, snapshot) = (&asked.client.worker, &asked.snapshot);
-    let user = exchange
-        .admission()
-        .and_then(|admission| admission.identity());
-    let slot = match user {
-        Some(identity) => {
-            let most = snapshot.websocket.max_per_user;
-            let slot = worker.counts.open(identity.user().as_str(), most);
-            let throttled = || {
-                worker.metrics.throttled("max_per_user");
-                let retry_after = Duration::from_mins(1);
-                Refusal::TooMany { retry_after }
-            };
-            Some(slot.ok_or_else(throttled)?)
+    let place = take_place(asked, exchange).await?;
+    let notice = place.as_ref().map(Place::notice);
+    let opening = Opening::begin(worker, message, &snapshot.limits, place);
+    let sent = unless_replaced(notice.as_ref(), opening).await;
+    let sent = sent.ok_or_else(|| over_limit(worker, REST))?;
+    let (response, opening) = match sent {
+        Ok((response, opening)) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+            (response, opening)
         }
-        None => None,
+        Ok((response, opening)) => {
+            return asked.relay(opening.refused(response), scheme, exchange);
+        }
+        Err(failure) => return asked.relay(Err(failure), scheme, exchange),
     };
-    let sent = worker.pool.send_alone(message, &snapshot.limits).await;
-    let answered = match sent {
-        Ok(answered) if answered.response.status() == StatusCode::SWITCHING_PROTOCOLS => answered,
-        other => return asked.relay(other, scheme, exchange),
+    let failed = |failure: Failure| {
+        worker.metrics.upstream_failed(failure.reason());
+        Refusal::Failed(failure)
     };
-    let failed = || {
-        worker.metrics.upstream_failed(Failure::BadUpgrade.reason());
-        Refusal::Failed(Failure::BadUpgrade)
-    };
-    let (mut answer, ()) = answered.response.into_parts();
+    let (mut answer, ()) = response.into_parts();
     if !expected.is_met_by(&answer.headers) {
-        return Err(failed());
+        return Err(failed(Failure::BadUpgrade));
     }
     expected.clean(&mut answer.headers);
-    let (stream, read) = answered.lease.into_upgraded();
-    let session = exchange.register(&worker.tunnels).ok_or_else(failed)?;
-    let max_message = snapshot.websocket.max_message;
+    let backend = opening.opened().map_err(failed)?;
+    let session = exchange.register(&worker.tunnels);
+    let mut session = session.ok_or_else(|| failed(Failure::BadUpgrade))?;
+    if let Some(notice) = notice {
+        session.heed(notice);
+    }
     let opened = Opened {
-        backend: Side { stream, read },
+        backend,
         session,
-        max_message,
-        slot,
+        max_message: snapshot.websocket.max_message,
     };
     Ok(Outcome::Switched(answer.headers, opened))
+}
+
+/// A place among the user's sockets, for which an older one may have to end first; `None` for
+/// whoever has no name.
+async fn take_place(asked: &Asked, exchange: &Exchange) -> Result<Option<Place>, Refusal> {
+    let (worker, limit) = (&asked.client.worker, asked.snapshot.websocket.per_user);
+    let admission = exchange.admission();
+    let Some(identity) = admission.and_then(|admission| admission.identity()) else {
+        return Ok(None);
+    };
+    let newcomer = Newcomer {
+        user: identity.user().as_str(),
+        network: network(exchange.origin),
+    };
+    let waiting = worker.places.ask(newcomer, limit, Instant::now());
+    let waiting = waiting.map_err(|none| over_limit(worker, none.retry_after))?;
+    let place = timeout(PATIENCE, waiting.granted()).await;
+    let place = place.map_err(|_| over_limit(worker, PARTING))?;
+    exchange.review()?;
+    Ok(Some(place))
+}
+
+fn over_limit(worker: &Worker, retry_after: Duration) -> Refusal {
+    worker.metrics.throttled("max_per_user");
+    Refusal::TooMany { retry_after }
+}
+
+/// What comes of `work`, or `None` when a newer socket has got the place meanwhile.
+async fn unless_replaced<T>(notice: Option<&Notice>, work: impl Future<Output = T>) -> Option<T> {
+    let replaced = poll_fn(|cx| notice.map_or(Poll::Pending, |notice| notice.poll(cx)));
+    tokio::select! {
+        biased;
+        () = replaced => None,
+        done = work => Some(done),
+    }
 }
 
 /// What the backend has to answer.
@@ -150,7 +191,6 @@ pub(super) async fn carry(
         backend,
         session,
         max_message,
-        slot,
     } = opened;
     let worker = &client.worker;
     exchange.becomes_websocket();
@@ -160,7 +200,6 @@ pub(super) async fn carry(
     exchange.sent = end.sent;
     exchange.received = end.received;
     exchange.reason = (end.cause != Cause::Closed).then(|| end.cause.as_str());
-    drop(slot);
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use super::upstream::Pool;
 use crate::auth::{Memo, Proof};
 use crate::clock::Timestamp;
 use crate::runtime::drain::{Draining, InFlight};
-use crate::sessions::{Counts, Patience, Sessions};
+use crate::sessions::{Patience, Places, Sessions};
 use crate::snapshot::Snapshot;
 use crate::snapshot::live::Reader;
 use crate::telemetry::access_log::AccessLog;
@@ -49,7 +49,7 @@ pub(super) struct Worker {
     pub(super) tunnels: Sessions<Proof>,
     /// Answers that take their time.
     pub(super) streams: Sessions<Proof>,
-    pub(super) counts: Counts,
+    pub(super) places: Places,
     pub(super) limiter: Arc<Limiter>,
     pub(super) metrics: Arc<WorkerMetrics>,
     pub(super) log: AccessLog,
@@ -74,7 +74,7 @@ impl Worker {
             memo: RefCell::new(Memo::new(MEMO_CAPACITY)),
             tunnels: Sessions::new(),
             streams: Sessions::new(),
-            counts: shared.counts.clone(),
+            places: shared.places.clone(),
             limiter: Arc::clone(&shared.limiter),
             metrics,
             log: AccessLog::new(shared.log.clone(), snapshot.log_format),

@@ -5,14 +5,14 @@
 //! ([`Sessions::review`]), and ends everything when the process drains. It does no I/O: it leaves a
 //! word in the [`Session`], whose owner closes its own socket.
 //!
-//! Each worker has its own registry and no lock. Only the number of sockets a user has open is
-//! shared by all workers: [`Counts`].
+//! Each worker has its own registry and no lock. Only the sockets that each user has open are known
+//! to all workers: [`Places`].
 
-mod counts;
+mod places;
 mod registry;
 mod session;
 
-pub use counts::{Counts, Slot};
+pub use places::{Newcomer, NoPlace, Notice, PARTING, Place, Places, REST, Waiting};
 pub use session::{EndReason, Session};
 
 use std::cell::{Cell, RefCell};
@@ -91,6 +91,7 @@ impl<P> Sessions<P> {
             id,
             entry,
             registry: Rc::clone(&self.0),
+            notice: None,
         }
     }
 

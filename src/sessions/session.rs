@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use super::places::Notice;
 use super::registry::Registry;
 use crate::auth::Ending;
 use crate::clock::Timestamp;
@@ -21,6 +22,8 @@ pub enum EndReason {
     Idle,
     /// A peer has stopped reading.
     Stalled,
+    /// A newer socket of the same user has its place.
+    Replaced,
 }
 
 impl From<Ending> for EndReason {
@@ -39,7 +42,7 @@ impl EndReason {
         match self {
             Self::Expired => 4401,
             Self::Revoked => 4403,
-            Self::Idle | Self::Stalled => 4429,
+            Self::Idle | Self::Stalled | Self::Replaced => 4429,
             Self::Draining => 1012,
         }
     }
@@ -53,6 +56,7 @@ impl EndReason {
             Self::Draining => "server restarting",
             Self::Idle => "idle for too long",
             Self::Stalled => "reads too slowly",
+            Self::Replaced => "replaced by a newer connection",
         }
     }
 }
@@ -114,11 +118,17 @@ pub struct Session<P> {
     pub(super) id: u64,
     pub(super) entry: Rc<Entry<P>>,
     pub(super) registry: Rc<Registry<P>>,
+    /// Of a place among the user's sockets.
+    pub(super) notice: Option<Notice>,
 }
 
 impl<P> Session<P> {
     /// Ready when the session has to end; until then wakes the task that asked last.
     pub fn poll_ended(&self, cx: &Context<'_>) -> Poll<EndReason> {
+        let is_replaced = |notice: &Notice| notice.poll(cx).is_ready();
+        if self.notice.as_ref().is_some_and(is_replaced) {
+            self.entry.end(EndReason::Replaced);
+        }
         if let Some(reason) = self.entry.ended.get() {
             return Poll::Ready(reason);
         }
@@ -131,6 +141,11 @@ impl<P> Session<P> {
             .owner
             .set(Some(owner.unwrap_or_else(|| cx.waker().clone())));
         Poll::Pending
+    }
+
+    /// Ends the session, too, when its place is given to another.
+    pub fn heed(&mut self, notice: Notice) {
+        self.notice = Some(notice);
     }
 
     /// Notes that bytes have moved.

@@ -183,8 +183,20 @@ pub struct WebSocketSettings {
     pub max_message: u64,
     /// Close a socket that was silent for this long; `None`: never.
     pub idle_timeout: Option<Duration>,
-    /// Open sockets of one user, over all workers; `None`: no limit.
-    pub max_per_user: Option<u32>,
+    /// Open sockets of one user, over all workers.
+    pub per_user: SocketLimit,
+}
+
+/// How many sockets a user may have open, and what happens when one more is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SocketLimit {
+    /// Any number.
+    #[default]
+    Off,
+    /// So many; one more is refused.
+    Refuse(u32),
+    /// So many; for one more the oldest is closed.
+    Replace(u32),
 }
 
 impl Default for WebSocketSettings {
@@ -192,7 +204,7 @@ impl Default for WebSocketSettings {
         Self {
             max_message: 16 * 1024 * 1024,
             idle_timeout: None,
-            max_per_user: None,
+            per_user: SocketLimit::Off,
         }
     }
 }

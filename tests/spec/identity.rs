@@ -120,7 +120,8 @@ async fn the_cats_default_id_is_for_keys_that_may_act_as_it() {
 #[tokio::test]
 async fn alices_credential_on_bobs_path_opens_alices_socket() {
     let backend = Backend::start().await;
-    let sidecar = Setup::cat(&backend).key("alice").issuer().start().await;
+    let setup = Setup::cat(&backend).key("alice").issuer();
+    let sidecar = setup.set("websocket", "max_per_user = \"off\"").start().await;
     let token = Claims::of("alice").chatting().sign();
     for path in ["/ws/bob", "/ws/b%6fb", "/%77s/bob", "/ws"] {
         for credential in [&token, &key_of("alice")] {

@@ -31,6 +31,7 @@ mod own_profile;
 mod policy;
 mod revocation;
 mod shutdown;
+mod sockets_per_user;
 mod spoofing;
 mod streaming;
 mod support;

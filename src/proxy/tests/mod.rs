@@ -26,7 +26,7 @@ use crate::auth::{
     Transports, UpstreamCredential, UserId, Verifiers,
 };
 use crate::runtime::drain::Drain;
-use crate::sessions::Counts;
+use crate::sessions::Places;
 use crate::snapshot::live::{FIRST, Publisher, live};
 use crate::snapshot::{
     Address, Answer, Backend, Cors, Form, Generation, Limits, Replies, Snapshot, WebSocketSettings,
@@ -179,7 +179,7 @@ impl Sidecar {
             metrics: Arc::new(Metrics::new(1)),
             log: LogSink::new(log.clone()),
             draining,
-            counts: Counts::new(),
+            places: Places::new(),
             limiter: Limiter::new(),
         };
         let settings = Settings {

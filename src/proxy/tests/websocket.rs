@@ -1,4 +1,5 @@
 use super::*;
+use crate::snapshot::SocketLimit;
 
 const HANDSHAKE: [&str; 4] = [
     "Connection: Upgrade",
@@ -181,7 +182,8 @@ async fn revocation_closes_with_4403_and_draining_with_1012() {
 
 #[tokio::test]
 async fn a_user_has_only_so_many_sockets() {
-    let sidecar = Sidecar::with(|snapshot| snapshot.websocket.max_per_user = Some(1)).await;
+    let sidecar =
+        Sidecar::with(|snapshot| snapshot.websocket.per_user = SocketLimit::Refuse(1)).await;
     let (first, backend, _) = open(&sidecar).await;
     let mut second = sidecar.connect().await;
     second.ask("GET /ws", &HANDSHAKE).await;

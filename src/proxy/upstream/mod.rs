@@ -173,10 +173,8 @@ impl Pool {
         limits: &Limits,
     ) -> Result<Answered, Failure> {
         let mut lease = self.connect(limits).await?;
-        match lease.link.exchange(message, limits.first_byte).await {
-            Ok(response) => Ok(Answered { response, lease }),
-            Err(unanswered) => Err(unanswered.kind.into()),
-        }
+        let response = lease.exchange(message, limits).await?;
+        Ok(Answered { response, lease })
     }
 
     /// Takes a connection back, if both messages on it have ended cleanly.
@@ -217,7 +215,8 @@ impl Pool {
         })
     }
 
-    async fn connect(&self, limits: &Limits) -> Result<Lease, Failure> {
+    /// A connection that never had a request.
+    pub(super) async fn connect(&self, limits: &Limits) -> Result<Lease, Failure> {
         let (backend, epoch) = (Rc::clone(&self.backend.borrow()), self.epoch.get());
         let stream = tokio::time::timeout(limits.connect, BackendStream::open(&backend))
             .await
@@ -229,6 +228,16 @@ impl Pool {
 }
 
 impl Lease {
+    /// Sends a request and waits for the head of its answer.
+    pub(super) async fn exchange(
+        &mut self,
+        message: Box<Message>,
+        limits: &Limits,
+    ) -> Result<Response<()>, Failure> {
+        let answered = self.link.exchange(message, limits.first_byte).await;
+        answered.map_err(|unanswered| unanswered.kind.into())
+    }
+
     /// The next part of the answer's body.
     pub(super) fn poll_frame(
         &mut self,

@@ -18,11 +18,12 @@ mod routes;
 mod secrets;
 mod shown;
 mod visitors;
+mod websocket;
 
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Generation, Limits, Materials, Snapshot, WebSocketSettings};
+use super::{Generation, Limits, Materials, Snapshot};
 use crate::auth::{Extraction, Gate, Policy, Verifiers};
 use crate::clock::Timestamp;
 use crate::config::{Config, Diagnostic};
@@ -154,7 +155,7 @@ fn assemble(
         backend: backend?,
         replies: replies?,
         cors,
-        websocket: websocket(config, findings),
+        websocket: websocket::compile(&config.websocket, &profile.websocket, findings),
         limits,
         hsts: entrance.hsts,
         trusted_proxies: config
@@ -170,18 +171,6 @@ fn assemble(
         },
     };
     Some((snapshot, profile))
-}
-
-fn websocket(config: &Config, findings: &mut Findings) -> WebSocketSettings {
-    let written = &config.websocket;
-    if written.max_message.0 == 0 {
-        findings.error("websocket.max_message", "no message fits in nothing");
-    }
-    WebSocketSettings {
-        max_message: written.max_message.0,
-        idle_timeout: written.idle_timeout.value().map(|period| period.0),
-        max_per_user: written.max_per_user.value(),
-    }
 }
 
 /// A sidecar that knows no credential denies everyone: safe, and hardly meant.

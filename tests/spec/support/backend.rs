@@ -7,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Instant,
 };
 
 use tokio::{
@@ -38,6 +39,10 @@ pub struct Seen {
     pub after: Vec<u8>,
     /// Whether the connection was closed by the other side.
     pub gone: bool,
+    /// When it came.
+    pub began: Option<Instant>,
+    /// When the backend closed the connection, or learned that the other side had.
+    pub ended: Option<Instant>,
 }
 
 impl Seen {
@@ -185,7 +190,8 @@ impl Stage {
 
     async fn converse(&self, mut wire: Wire<Box<dyn Socket>>, connection: usize) {
         while let Some(head) = wire.head().await {
-            let seen = Seen { connection, head, ..Seen::default() };
+            let began = Some(Instant::now());
+            let seen = Seen { connection, head, began, ..Seen::default() };
             let script = (self.play)(&seen);
             let exchange = Exchange::begin(&self.seen, seen, &mut wire);
             if exchange.perform(script).await == After::Leave {

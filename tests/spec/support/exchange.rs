@@ -1,5 +1,7 @@
 //! One request as the capture backend plays it: read, written down, answered.
 
+use std::time::Instant;
+
 use tokio::{io::AsyncWriteExt, sync::watch};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -177,6 +179,7 @@ impl<'s> Exchange<'s> {
                 break;
             }
         }
+        self.record.note(|seen| seen.ended = Some(Instant::now()));
         let _ = self.wire.stream.shutdown().await;
         self.linger().await
     }

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 pub use backend::{Backend, Seen};
 pub use certificates::Authority;
-pub use chat::{Chat, Frames};
+pub use chat::{Chat, Frames, Handshake};
 pub use process::{doorward, run};
 pub use raw::Raw;
 pub use script::{Feed, Script};
