@@ -14,6 +14,8 @@
     reason = "a test program: whatever fails, fails the spec"
 )]
 
+mod cheshire_cat_1_credentials;
+mod cheshire_cat_1_panel;
 mod cli;
 mod cors;
 mod environment;
