@@ -15,6 +15,7 @@
 )]
 
 mod cheshire_cat_1_credentials;
+mod cheshire_cat_1_environment;
 mod cheshire_cat_1_panel;
 mod cli;
 mod cors;
