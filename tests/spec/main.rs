@@ -14,6 +14,7 @@
     reason = "a test program: whatever fails, fails the spec"
 )]
 
+mod cheshire_cat_1_answers;
 mod cheshire_cat_1_credentials;
 mod cheshire_cat_1_environment;
 mod cheshire_cat_1_panel;
