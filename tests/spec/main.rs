@@ -18,6 +18,7 @@ mod cheshire_cat_1_answers;
 mod cheshire_cat_1_credentials;
 mod cheshire_cat_1_environment;
 mod cheshire_cat_1_panel;
+mod cheshire_cat_1_routes;
 mod cli;
 mod cors;
 mod environment;
