@@ -43,3 +43,7 @@ mod tunnels;
 mod unread_bodies;
 mod upstream_failures;
 mod websocket_credentials;
+mod zep;
+mod zep_clients;
+mod zep_environment;
+mod zep_routes;
