@@ -14,6 +14,11 @@
     reason = "a test program: whatever fails, fails the spec"
 )]
 
+mod cheshire_cat_1_answers;
+mod cheshire_cat_1_credentials;
+mod cheshire_cat_1_environment;
+mod cheshire_cat_1_panel;
+mod cheshire_cat_1_routes;
 mod cli;
 mod cors;
 mod doctor;
@@ -41,3 +46,7 @@ mod unread_bodies;
 mod upstream_failures;
 mod visitors;
 mod websocket_credentials;
+mod zep;
+mod zep_clients;
+mod zep_environment;
+mod zep_routes;

@@ -15,6 +15,7 @@ mod request;
 mod script;
 mod setup;
 mod sidecar;
+mod table;
 mod tokens;
 mod wire;
 
@@ -28,6 +29,7 @@ pub use raw::Raw;
 pub use script::{Feed, Script};
 pub use setup::{CAT_HTTP_KEY, CAT_WS_KEY, HOST, Setup, digest, key_of};
 pub use sidecar::Sidecar;
+pub use table::differs_on_purpose;
 pub use tokens::{Claims, SECRET, Signer, encode, in_seconds, unsigned};
 pub use wire::End;
 

@@ -168,6 +168,15 @@ impl Sidecar {
         self.process.stdout.lines().join("\n")
     }
 
+    /// What it has warned of so far, but for the private key of the specs, which is no secret.
+    pub fn warnings(&self) -> Vec<String> {
+        let lines = self.process.stdout.lines();
+        let records = lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let warnings = records.filter(|record| record["level"] == "WARN");
+        let messages = warnings.map(|record| record["message"].as_str().unwrap().to_owned());
+        messages.filter(|message| !message.contains("server.key")).collect()
+    }
+
     /// The access record that is as said, once it is written.
     pub async fn record(&self, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
         let parse = |line: &str| serde_json::from_str::<Value>(line).ok();
