@@ -50,8 +50,8 @@ impl Demo {
         // Before there is anything to remove, so that no signal leaves it behind.
         let mut signals = Signals::new()?;
         let mut hangup = signal(SignalKind::hangup())?;
-        let port = free_port(self.port).context("looking for a port")?;
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let port = free_port(self.port).context("looking for a port")?;
         let backend = Backend::start(listener, behaviour())?;
         let stage = Stage::set(port, backend.address(), Timestamp::now())?;
         let source = Source::File(stage.path("doorward.toml"));

@@ -176,6 +176,14 @@ impl Place {
         Notice::of(&self.seat)
     }
 
+    /// Says that the socket is about to end by itself.
+    pub fn part(&self) {
+        let mut shard = self.places.shard(&self.user);
+        if let Some(sockets) = shard.users.get_mut(&self.user) {
+            sockets.part(&self.seat);
+        }
+    }
+
     /// Since when this socket has had to make room.
     #[must_use]
     pub fn replaced_at(&self) -> Option<Instant> {

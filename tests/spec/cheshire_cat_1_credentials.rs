@@ -211,6 +211,8 @@ fn filled(text: &str) -> String {
 async fn cat() -> (Backend, Sidecar) {
     let backend = Backend::start().await;
     let setup = Setup::cat(&backend)
+        // One socket after the other, all of one user.
+        .set("websocket", "max_per_user = \"off\"")
         .key_with("site", "acts_as = [\"*\"]\nshared_namespace = true")
         .key("carol")
         .issuer_with("user = \"{username}\"\nshared_namespace = true");

@@ -120,6 +120,8 @@ async fn cat() -> (Backend, Sidecar) {
         .flat_map(|resource| ACTIONS.map(|action| format!("{resource}:{action}")))
         .collect();
     let mut setup = Setup::cat(&backend)
+        // One socket after the other, all of one user.
+        .set("websocket", "max_per_user = \"off\"")
         .key_with("base", "user = \"bob\"")
         .key_with("all", "user = \"bob\"\npermissions = [\"*:*\"]")
         .key_with("none", "user = \"bob\"\npermissions = []");

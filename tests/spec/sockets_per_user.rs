@@ -157,6 +157,18 @@ async fn whoever_was_replaced_does_not_replace_in_turn_for_five_seconds() {
 }
 
 #[tokio::test]
+async fn who_comes_back_after_its_connection_was_lost_has_replaced_nobody() {
+    let (backend, _feeds) = Firsts::of(&["alice"]).await;
+    let sidecar = limited(&backend, "replace", 1).start().await;
+    drop(from(&sidecar, "192.0.2.1", "alice").open().await);
+    sidecar.record("the lost socket's end", |line| line["protocol"] == "ws").await;
+    let mut again = from(&sidecar, "192.0.2.1", "alice").open().await;
+    let mut newer = from(&sidecar, "192.0.2.1", "alice").open().await;
+    assert!(newer.is_alive().await);
+    assert_eq!(again.closed().await, 4429);
+}
+
+#[tokio::test]
 async fn a_place_that_is_being_handed_over_is_nobody_elses() {
     let (backend, Firsts(feeds)) = Firsts::of(&["alice"]).await;
     let sidecar = limited(&backend, "replace", 1).start().await;

@@ -71,6 +71,7 @@ impl Drop for BackendSide {
             return;
         }
         if let (Some(stream), Some(place)) = (self.stream.take(), self.place.take()) {
+            place.part();
             tokio::task::spawn_local(part(stream, place, self.scratch.clone()));
         }
     }
@@ -131,6 +132,9 @@ impl AsyncWrite for BackendSide {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(place) = &self.place {
+            place.part();
+        }
         self.with_stream(|stream| stream.poll_shutdown(cx))
     }
 }

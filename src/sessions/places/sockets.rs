@@ -15,7 +15,8 @@ use super::seat::Seat;
 pub(super) struct Sockets {
     /// The oldest first.
     open: Vec<Arc<Seat>>,
-    /// How many of these, from the first on, have been told to make room.
+    /// How many of these, from the first on, are about to end: because they have been told to, or by
+    /// themselves.
     leaving: usize,
     /// Who waits, and how many sockets there may be then; the first to come is the first to go.
     waiting: VecDeque<(Arc<Seat>, usize)>,
@@ -74,6 +75,20 @@ impl Sockets {
         self.leaving += told.len();
         self.waiting.push_back((Arc::clone(seat), most));
         Ok(told)
+    }
+
+    /// One is about to end by itself: whoever comes next sends nobody away for it.
+    pub(super) fn part(&mut self, seat: &Arc<Seat>) {
+        let staying = self.open.iter().skip(self.leaving);
+        let at = staying
+            .into_iter()
+            .position(|other| Arc::ptr_eq(other, seat));
+        if let Some(at) = at
+            && let Some(seats) = self.open.get_mut(self.leaving..=self.leaving + at)
+        {
+            seats.rotate_right(1);
+            self.leaving += 1;
+        }
     }
 
     /// Lets one go, whether it was open or waited. Those who have its place now are to be told so.

@@ -344,3 +344,35 @@ proptest! {
         prop_assert_eq!(rig.kept().0, 0);
     }
 }
+
+#[test]
+fn a_socket_that_ends_by_itself_is_waited_for_and_not_replaced() {
+    let rig = Rig::new();
+    let limit = SocketLimit::Replace(1);
+    let mut place = granted(rig.ask_from(7, "alice", limit).unwrap());
+    for _ in 0..3 {
+        place.part();
+        let next = rig.ask_from(7, "alice", limit).unwrap();
+        assert!(is_waiting(&next) && !is_told(&place));
+        drop(place);
+        place = granted(next);
+    }
+    assert_eq!(rig.kept(), (1, 0));
+}
+
+#[test]
+fn nobody_has_to_go_for_one_who_takes_the_place_of_a_parting_one() {
+    let mut rig = Rig::new();
+    let limit = SocketLimit::Replace(2);
+    let (first, second) = (rig.open("alice", limit), rig.open("alice", limit));
+    second.part();
+    second.part();
+    let third = rig.ask("alice", limit).unwrap();
+    assert!(is_waiting(&third) && !is_told(&first) && !is_told(&second));
+    let fourth = rig.ask("alice", limit).unwrap();
+    assert!(is_told(&first) && is_waiting(&fourth));
+    drop(second);
+    let _third = granted(third);
+    drop(first);
+    let _fourth = granted(fourth);
+}
