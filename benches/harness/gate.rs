@@ -56,6 +56,7 @@ pub(crate) fn gate(keys: u32) -> Gate {
             methods: Methods::All,
             access: Access::Authenticated,
             others: None,
+            cookie_credential: doorward::auth::CookieCredential::Accept,
             login_cookies: doorward::auth::LoginCookies::Strip,
             encoded_slash: EncodedSlashes::Refuse,
         }]),

@@ -40,7 +40,8 @@ pub use origin::Origins;
 pub use path::{EncodedSlash, PathError, RequestPath};
 pub use permission::{InvalidPermission, Permission, Permissions};
 pub use policy::{
-    Access, EncodedSlashes, InvalidPattern, LoginCookies, Methods, Pattern, Permit, Policy, Rule,
+    Access, CookieCredential, EncodedSlashes, InvalidPattern, LoginCookies, Methods, Pattern,
+    Permit, Policy, Rule,
 };
 pub use proof::{Ending, Proof};
 pub use protected::Protected;
@@ -172,8 +173,7 @@ impl Gate {
         if transport == Transport::WebSocket {
             self.origins.check(head, &self.hosts)?;
         }
-        let access = rule.map(|rule| &rule.access);
-        denied.identity = self.identify(head, &path, (transport, access), memo, now)?;
+        denied.identity = self.identify(head, &path, (transport, rule), memo, now)?;
         let identity = denied.identity.as_ref();
         let Some(rule) = rule else {
             return Err(identity.map_or(Denial::NoCredential, |_| Denial::Forbidden));
@@ -199,7 +199,7 @@ impl Gate {
         &self,
         head: &Parts,
         path: &RequestPath<'_>,
-        (transport, access): (Transport, Option<&Access>),
+        (transport, rule): (Transport, Option<&Rule>),
         memo: &mut Memo,
         now: Timestamp,
     ) -> Result<Option<Identity>, Denial> {
@@ -211,9 +211,11 @@ impl Gate {
         if let Some(credential) = self.extraction.find(head, transport)? {
             return verify(credential).map(Some);
         }
-        if !origin::is_of_our_pages(head, transport, &self.hosts) {
+        let ignores = |rule: &Rule| rule.cookie_credential == CookieCredential::Ignore;
+        if rule.is_some_and(ignores) || !origin::is_of_our_pages(head, transport, &self.hosts) {
             return Ok(None);
         }
+        let access = rule.map(|rule| &rule.access);
         let ambient = self.extraction.ambient(head, transport);
         match (
             ambient.and_then(|found| found.map(verify).transpose()),

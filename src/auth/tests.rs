@@ -14,6 +14,7 @@ fn rule(path: &str, access: Access) -> Rule {
         methods: Methods::All,
         access,
         others: None,
+        cookie_credential: CookieCredential::Accept,
         login_cookies: LoginCookies::Strip,
         encoded_slash: EncodedSlashes::Refuse,
     }

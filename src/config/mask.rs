@@ -17,6 +17,7 @@ const SHOWN: &[&str] = &[
     "connect",
     "connections",
     "connections_per_address",
+    "cookie_credential",
     "default_permissions",
     "drain",
     "encoded_slash",

@@ -51,7 +51,7 @@ pub use one_or_many::OneOrMany;
 pub use read::Written;
 pub(crate) use read::read_toml;
 pub use references::{Reference, ReferenceKind};
-pub use route::{Access, EncodedSlash, LoginCookies, Route};
+pub use route::{Access, CookieCredential, EncodedSlash, LoginCookies, Route};
 pub use secret_source::{InlineSecret, SecretSource, TooManySources};
 pub use telemetry::{Format, Level, Log, Telemetry};
 pub use tls::{Also, Tls};

@@ -20,6 +20,8 @@ pub struct Route {
     pub access: Option<Access>,
     /// The permission that lets a caller name other users where the path says `{id}`.
     pub others: Option<String>,
+    /// Whether a credential counts that came in a cookie; default: as the profile says.
+    pub cookie_credential: Option<CookieCredential>,
     /// Whether the cookies of the backend's own login are let through.
     #[serde(default)]
     pub login_cookies: LoginCookies,
@@ -40,6 +42,17 @@ pub enum Access {
     Authenticated,
     /// Nobody.
     Deny,
+}
+
+/// Whether a credential counts that came in a cookie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CookieCredential {
+    /// It does, for requests of our own pages.
+    #[default]
+    Accept,
+    /// It does not: the caller is one without it.
+    Ignore,
 }
 
 /// What becomes of the cookies of the backend's own login.

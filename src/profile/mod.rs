@@ -15,7 +15,9 @@ use http::HeaderName;
 use serde::{Deserialize, Deserializer};
 
 use crate::auth::{Carrier, is_of_a_token};
-use crate::config::{Algorithm, FromText, OrOff, OverLimit, Period, Report, Route};
+use crate::config::{
+    Algorithm, CookieCredential, FromText, OrOff, OverLimit, Period, Report, Route,
+};
 
 pub use probe::{
     Headers, InvalidHeader, InvalidStatuses, InvalidTarget, Probe, Statuses, Target, Text,
@@ -35,6 +37,8 @@ pub struct Profile {
     pub strip_headers: Vec<String>,
     /// Cookies of the backend's own login, forwarded only by routes that say so.
     pub strip_cookies: Vec<String>,
+    /// Whether a credential counts that came in a cookie, on routes that don't say.
+    pub cookie_credential: CookieCredential,
     /// Where credentials may come from.
     pub credentials: Credentials,
     /// Where the backend reads who is calling.

@@ -6,6 +6,9 @@ use crate::snapshot::Backend;
 
 /// Makes a `Location` that points at the backend's own origin, or at the public host over plain
 /// HTTP, point at the public origin. Others stay.
+///
+/// A backend that hears of TLS before it, and not of its port, leaves the port out; who followed
+/// such a redirect would send its credential in clear text.
 pub(super) fn make_public(
     headers: &mut HeaderMap,
     backend: &Backend,
@@ -15,7 +18,7 @@ pub(super) fn make_public(
     let location = headers.get(header::LOCATION);
     let target = location
         .and_then(|location| location.to_str().ok())
-        .and_then(|location| target_of_ours(location, backend, authority))
+        .and_then(|location| target_of_ours(location, backend, scheme, authority))
         .map(|target| HeaderValue::try_from(format!("{scheme}://{authority}{target}")));
     if let Some(Ok(public)) = target {
         headers.insert(header::LOCATION, public);
@@ -23,7 +26,12 @@ pub(super) fn make_public(
 }
 
 /// What stands behind the origin, when that is one of ours.
-fn target_of_ours<'l>(location: &'l str, backend: &Backend, authority: &str) -> Option<&'l str> {
+fn target_of_ours<'l>(
+    location: &'l str,
+    backend: &Backend,
+    public_scheme: &str,
+    authority: &str,
+) -> Option<&'l str> {
     let (scheme, rest) = location.split_once("://")?;
     let is_http = scheme.eq_ignore_ascii_case("http");
     if !is_http && !scheme.eq_ignore_ascii_case("https") {
@@ -33,7 +41,11 @@ fn target_of_ours<'l>(location: &'l str, backend: &Backend, authority: &str) -> 
     let (host, target) = rest.split_at_checked(end)?;
     let default_port = if is_http { ":80" } else { ":443" };
     let is = |other: &str| is_same_authority(host, other, default_port);
-    (is(&backend.authority) || (is_http && is(authority))).then_some(target)
+    let name = authority
+        .rsplit_once(':')
+        .map_or(authority, |(name, _)| name);
+    let is_downgrade = is_http && (is(authority) || (public_scheme == "https" && is(name)));
+    (is(&backend.authority) || is_downgrade).then_some(target)
 }
 
 fn is_same_authority(one: &str, other: &str, default_port: &str) -> bool {
@@ -81,6 +93,10 @@ mod tests {
             relocated("http://chat.example:8443/a?b#c", "https"),
             "https://chat.example:8443/a?b#c"
         );
+        for plain in ["http://chat.example/a", "http://Chat.Example:80/a"] {
+            assert_eq!(relocated(plain, "https"), "https://chat.example:8443/a");
+            assert_eq!(relocated(plain, "http"), plain);
+        }
         assert_eq!(
             relocated("http://backend:1865/x", "http"),
             "http://chat.example:8443/x"
@@ -93,6 +109,9 @@ mod tests {
             "/users/",
             "https://other.example/",
             "http://backend:1866/",
+            "http://chat.example:9000/",
+            "http://chat.example.evil/",
+            "https://chat.example/",
             "ftp://backend:1865/",
         ] {
             assert_eq!(relocated(location, "https"), location);

@@ -94,8 +94,7 @@ const HTTP: &[Row] = &[
         .but(Refused(400), "a field that is no list has one line (RFC 9110 §5.3)"),
     row("?token=", &[], Refused(403)).at("/?token={key}"),
     row("?access_token=", &[], Refused(403)).at("/?access_token={key}"),
-    row("a cookie for the API", &[("Cookie", "ccat_user_token={token}")], Refused(403))
-        .but(As("alice"), "the panel has no other; it counts for reading, from pages of ours"),
+    row("a cookie for the API", &[("Cookie", "ccat_user_token={token}")], Refused(403)),
     row("a foreign page's cookie", &[COOKIE, ("Origin", "https://evil.example")], Refused(403)),
     row("70 kB of headers", &[KEY, ("X-Long", "{70 kB}")], As("user"))
         .but(Refused(431), "limits.header_size, 32 KiB, bounds what a stranger makes us keep"),

@@ -53,6 +53,10 @@ require = "TALK:WRITE"
 path = "/rooms/*"
 require = "TALK:WRITE"
 [[route]]
+path = "/purse"
+access = "authenticated"
+cookie_credential = "ignore"
+[[route]]
 path = "/login"
 access = "open"
 login_cookies = "forward"
@@ -105,6 +109,9 @@ async fn a_cookie_carries_the_credential_for_pages_of_ours() {
     assert_eq!(backend.only().folded("cookie"), ["theme=dark"]);
     let foreign = sidecar.get("/cages/polly/size").header("Cookie", &cookie);
     assert_eq!(foreign.header("Sec-Fetch-Site", "cross-site").status().await, 418);
+    let purse = || sidecar.get("/purse").header("Cookie", &cookie);
+    assert_eq!(purse().status().await, 418, "a route that ignores cookies");
+    assert_eq!(purse().key("polly").status().await, 200);
     let post = || sidecar.request("POST", "/talk").header("Cookie", &cookie);
     assert_eq!(post().status().await, 418);
     assert_eq!(post().header("Origin", "https://evil.example").status().await, 418);

@@ -38,6 +38,8 @@ pub struct Rule {
     pub access: Access,
     /// The permission that lets a caller name other users where the pattern says `{id}`.
     pub others: Option<Permission>,
+    /// Whether a credential counts that came in a cookie.
+    pub cookie_credential: CookieCredential,
     /// What becomes of the cookies of the backend's own login.
     pub login_cookies: LoginCookies,
     /// Whether a segment may hold an encoded `/`.
@@ -75,6 +77,16 @@ pub enum EncodedSlashes {
     Refuse,
     /// Takes it; it separates nothing.
     Allow,
+}
+
+/// What a rule does with a credential that came in a cookie.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CookieCredential {
+    /// Takes it, from requests of our own pages.
+    #[default]
+    Accept,
+    /// Takes the caller for one without it.
+    Ignore,
 }
 
 /// What a rule does with the cookies of the backend's own login.

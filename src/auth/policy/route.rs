@@ -204,6 +204,25 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_segment_belongs_to_two_users(
+            one in "[a-c.]{1,6}", other in "[a-c.]{1,6}", segment in "[a-c.]{1,8}",
+        ) {
+            let users = [&one, &other].map(|text| UserId::parse(text));
+            let path = format!("/{segment}");
+            if let ([Ok(one), Ok(other)], Ok(path)) = (users, RequestPath::parse(&path))
+                && one != other
+            {
+                for pattern in ["/{id}", "/{id}.*"] {
+                    let pattern = Pattern::parse(pattern).unwrap();
+                    let both = pattern.admits(&one, &path) && pattern.admits(&other, &path);
+                    proptest::prop_assert!(!both);
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_wrong_pattern_says_what_is_wrong() {
         for (pattern, error) in [

@@ -12,6 +12,7 @@ fn rule(path: &str, methods: &[Method], access: Access) -> Rule {
         },
         access,
         others: None,
+        cookie_credential: CookieCredential::Accept,
         login_cookies: LoginCookies::Strip,
         encoded_slash: EncodedSlashes::Refuse,
     }
@@ -61,6 +62,7 @@ fn an_encoded_slash_needs_a_route_that_takes_it() {
     ));
     let allowing = Policy::new(vec![Rule {
         others: None,
+        cookie_credential: CookieCredential::Accept,
         login_cookies: LoginCookies::Strip,
         encoded_slash: EncodedSlashes::Allow,
         ..open

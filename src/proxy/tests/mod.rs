@@ -80,6 +80,7 @@ fn gate(keys: &[&str]) -> Gate {
             methods: Methods::All,
             access: Access::Authenticated,
             others: None,
+            cookie_credential: crate::auth::CookieCredential::Accept,
             login_cookies: crate::auth::LoginCookies::Strip,
             encoded_slash: EncodedSlashes::Refuse,
         }]),

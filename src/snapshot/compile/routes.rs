@@ -3,15 +3,18 @@
 use http::Method;
 
 use super::findings::Findings;
-use crate::auth::{self, EncodedSlashes, LoginCookies, Methods, Pattern, Permission, Rule};
+use crate::auth::{
+    self, CookieCredential, EncodedSlashes, LoginCookies, Methods, Pattern, Permission, Rule,
+};
 use crate::config::{self, Config, Diagnostic, Route};
 use crate::profile::Profile;
 
 /// All rules, in order of precedence.
 pub(super) fn compile(config: &Config, profile: &Profile, findings: &mut Findings) -> Vec<Rule> {
+    let usual = profile.cookie_credential;
     let mut rules: Vec<Rule> = Vec::new();
     for (index, route) in config.route.iter().enumerate() {
-        let Some(rule) = compile_one(route, findings, |field| Place {
+        let Some(rule) = compile_one(route, usual, findings, |field| Place {
             at: format!("route[{index}].{field}"),
             prefix: String::new(),
         }) else {
@@ -27,7 +30,7 @@ pub(super) fn compile(config: &Config, profile: &Profile, findings: &mut Finding
         .route
         .iter()
         .filter_map(|route| {
-            compile_one(route, findings, |field| Place {
+            compile_one(route, usual, findings, |field| Place {
                 at: "backend.profile".to_owned(),
                 prefix: format!("profile {}, route {}, {field}: ", profile.name, route.path),
             })
@@ -46,6 +49,7 @@ struct Place {
 
 fn compile_one(
     route: &Route,
+    usual: config::CookieCredential,
     findings: &mut Findings,
     place: impl Fn(&str) -> Place,
 ) -> Option<Rule> {
@@ -67,6 +71,10 @@ fn compile_one(
         methods,
         access,
         others,
+        cookie_credential: match route.cookie_credential.unwrap_or(usual) {
+            config::CookieCredential::Accept => CookieCredential::Accept,
+            config::CookieCredential::Ignore => CookieCredential::Ignore,
+        },
         login_cookies: match route.login_cookies {
             config::LoginCookies::Strip => LoginCookies::Strip,
             config::LoginCookies::Forward => LoginCookies::Forward,

@@ -133,8 +133,8 @@ fn every_rule_of_an_embedded_profile_compiles_and_is_reached() {
         ("generic", 1),
         ("cheshire-cat-1", 51),
         ("cheshire-cat-2", 17),
-        ("zep", 11),
-        ("zep-ce", 13),
+        ("zep", 14),
+        ("zep-ce", 14),
     ] {
         let secret = match profile {
             "cheshire-cat-2" => "jwt_secret = '0123456789abcdef0123456789abcdef'\n",
