@@ -88,11 +88,15 @@ def wrong_use(line, arguments):
 
 
 def configurations(text):
-    """Every TOML block, as the whole configuration or as a piece of one."""
-    return [functools.partial(refused, block) for kind, block in FENCE.findall(text) if kind == "toml"]
+    """Every TOML block, as the whole configuration, as a piece of one, or as a profile."""
+    blocks = [block for kind, block in FENCE.findall(text) if kind == "toml"]
+    profiles = {re.match(r"# (\S+)\n", block)[1]: block for block in blocks if "[identity." in block}
+    for block in blocks:
+        path = next((path for path, profile in profiles.items() if profile == block), None)
+        yield functools.partial(refused, f'[backend]\nurl = "http://127.0.0.1:1865"\nprofile = "{path}"\n' if path else block, profiles)
 
 
-def refused(block):
+def refused(block, profiles):
     block = block.replace('sha256 = "…"', f'sha256 = "{"5a" * 32}"')
     if "[backend]" not in block:
         block += '\n[backend]\nurl = "http://127.0.0.1:1865"\n'
@@ -104,6 +108,9 @@ def refused(block):
         for name in re.findall(r'_file = "(.*?)"', block):
             (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_text(f"{name}-0123456789abcdef0123456789abcdef")
+        for name, profile in profiles.items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text(profile)
         (folder / "doorward.toml").write_text(block)
         done = subprocess.run([PROGRAM, "check", "--config", "doorward.toml"], cwd=folder, capture_output=True, text=True)
         return f"configuration that is refused:\n{done.stdout}{done.stderr}" if done.returncode else None

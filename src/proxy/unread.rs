@@ -1,21 +1,28 @@
 //! [`Unread`]: what becomes of a request's body that nobody reads to its end. In HTTP/1.1 the next
 //! request begins behind it (RFC 9112 §9.3), so either it is skipped, or the connection ends and
-//! the client is told (§9.6).
+//! the client is told (§9.6). In HTTP/2 it has a stream of its own, and a short rest is skipped all
+//! the same: some clients forget an answer when a reset follows it, as RFC 9113 §8.1 allows.
 
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Response, Version};
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use tokio::time::timeout;
 
 /// The most that is skipped of a body: as much as costs less than a new connection.
 const MOST_SKIPPED: u64 = 64 * 1024;
+
+/// How long it may take in HTTP/2, where nothing waits for it but its own stream.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The rest of a body on a connection of HTTP/1.1, which has one at a time.
 #[derive(Debug, Default)]
@@ -139,8 +146,29 @@ impl Drop for Arrival {
         match (self.incoming.take(), self.unread.take()) {
             (Some(incoming), Some(unread)) if !is_over && can_be_skipped => unread.leave(incoming),
             (Some(_), Some(unread)) if !is_over => unread.end_connection(),
+            (Some(incoming), None) if !is_over && is_short(&incoming) => {
+                tokio::task::spawn_local(timeout(PATIENCE, skip(incoming)));
+            }
             _ => {}
         }
+    }
+}
+
+/// Whether no more may come than is skipped, as far as anybody knows.
+fn is_short(incoming: &Incoming) -> bool {
+    let left = incoming.size_hint().upper();
+    left.is_none_or(|left| left <= MOST_SKIPPED)
+}
+
+/// Reads for nothing, but not without end.
+async fn skip(mut incoming: Incoming) {
+    let mut left = MOST_SKIPPED;
+    while let Some(Ok(frame)) = incoming.frame().await {
+        let size = frame.data_ref().map_or(0, |data| data.len() as u64);
+        let Some(less) = left.checked_sub(size) else {
+            return;
+        };
+        left = less;
     }
 }
 

@@ -232,3 +232,31 @@ async fn a_connection_that_was_ended_is_not_kept_for_a_client_that_says_nothing(
     eventually("the connection is let go", open).await;
     drop(raw);
 }
+
+#[tokio::test]
+async fn no_reset_follows_an_answer_over_http2_while_a_short_body_is_on_its_way() {
+    let backend = Backend::start().await;
+    let setup = Setup::before(&backend).key("alice").route("/closed", "access = \"deny\"");
+    let sidecar = setup.start().await;
+    let mut client = sidecar.http2_frames().await;
+    for stream in [1, 3, 5] {
+        client.get(stream, "/closed", "alice").await;
+        client.answered(stream).await;
+        assert!(!client.is_reset(stream).await);
+        client.finish(stream).await;
+        assert!(!client.is_reset(stream).await);
+    }
+    assert_eq!(client.sent_away().await, None);
+}
+
+#[tokio::test]
+async fn a_body_over_http2_that_does_not_end_is_not_awaited_for_ever() {
+    const NO_ERROR: u32 = 0;
+    let backend = Backend::start().await;
+    let setup = Setup::before(&backend).key("alice").route("/closed", "access = \"deny\"");
+    let sidecar = setup.start().await;
+    let mut client = sidecar.http2_frames().await;
+    client.get(1, "/closed", "alice").await;
+    client.answered(1).await;
+    assert_eq!(client.reset(1).await, NO_ERROR);
+}

@@ -8,13 +8,16 @@ use tokio_rustls::client::TlsStream;
 
 use super::{HOST, key_of, soon};
 
+const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
 const WINDOW_UPDATE: u8 = 8;
 
 const ACK: u8 = 1;
+const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 
 /// A connection whose frames the spec writes.
@@ -57,6 +60,44 @@ impl Http2Frames {
         self.write(HEADERS, END_HEADERS, stream, &block).await;
     }
 
+    /// Ends a request that was begun.
+    pub async fn finish(&mut self, stream: u32) {
+        self.write(DATA, END_STREAM, stream, b"{}").await;
+    }
+
+    /// Reads to the end of the answer on a stream.
+    pub async fn answered(&mut self, stream: u32) {
+        loop {
+            let (kind, flags, on, _) = soon("the answer's end", self.read()).await.unwrap();
+            assert_ne!((kind, on), (RST_STREAM, stream), "reset before its answer had ended");
+            if on == stream && flags & END_STREAM != 0 && [DATA, HEADERS].contains(&kind) {
+                return;
+            }
+        }
+    }
+
+    /// Whether a stream is reset before a ping is answered.
+    pub async fn is_reset(&mut self, stream: u32) -> bool {
+        self.write(PING, 0, 0, &[7; 8]).await;
+        loop {
+            match soon("a frame", self.read()).await.unwrap() {
+                (RST_STREAM, _, on, _) if on == stream => return true,
+                (PING, ACK, ..) => return false,
+                _ => {}
+            }
+        }
+    }
+
+    /// The code with which a stream is reset.
+    pub async fn reset(&mut self, stream: u32) -> u32 {
+        loop {
+            let (kind, _, on, payload) = soon("a reset", self.read()).await.unwrap();
+            if (kind, on) == (RST_STREAM, stream) {
+                return u32::from_be_bytes(payload.try_into().unwrap());
+            }
+        }
+    }
+
     /// Widens a stream's window beyond all measure: a fault for which the other side has to reset
     /// it (RFC 9113 §6.9.1).
     pub async fn widen_too_far(&mut self, stream: u32) {
@@ -77,7 +118,7 @@ impl Http2Frames {
     pub async fn sent_away(mut self) -> Option<u32> {
         self.write(PING, 0, 0, &[7; 8]).await;
         loop {
-            let (kind, flags, payload) = soon("a frame", self.read()).await.unwrap();
+            let (kind, flags, _, payload) = soon("a frame", self.read()).await.unwrap();
             match (kind, flags) {
                 (GOAWAY, _) => return Some(u32::from_be_bytes(payload[4..8].try_into().unwrap())),
                 (PING, ACK) => return None,
@@ -86,12 +127,13 @@ impl Http2Frames {
         }
     }
 
-    async fn read(&mut self) -> std::io::Result<(u8, u8, Vec<u8>)> {
+    async fn read(&mut self) -> std::io::Result<(u8, u8, u32, Vec<u8>)> {
         let mut head = [0; 9];
         self.stream.read_exact(&mut head).await?;
         let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
         let mut payload = vec![0; length as usize];
         self.stream.read_exact(&mut payload).await?;
-        Ok((head[3], head[4], payload))
+        let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+        Ok((head[3], head[4], stream, payload))
     }
 }
