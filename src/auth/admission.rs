@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderValue, Method, Uri};
 
-use super::{Identity, Proof, Transport};
+use super::{Identity, NewVisitor, Proof, Transport};
 use crate::clock::Timestamp;
 
 /// What is remembered of an admitted request beside its head.
@@ -18,7 +18,7 @@ pub struct Admission {
     pub(super) target: Uri,
     /// The `Host` line, if there was one.
     pub(super) host: Option<HeaderValue>,
-    pub(super) issued: Option<HeaderValue>,
+    pub(super) newcomer: Option<NewVisitor>,
 }
 
 impl Admission {
@@ -40,10 +40,10 @@ impl Admission {
         self.identity.as_ref()
     }
 
-    /// `Set-Cookie` for a visitor who is new.
+    /// A visitor whom nobody has seen before, if it is one.
     #[must_use]
-    pub fn issued(&self) -> Option<&HeaderValue> {
-        self.issued.as_ref()
+    pub fn newcomer(&self) -> Option<&NewVisitor> {
+        self.newcomer.as_ref()
     }
 
     /// The authority the client addressed, as it wrote it.

@@ -77,13 +77,22 @@ impl Hosts {
     }
 }
 
-/// The host that a request is addressed to, without port or brackets: that of its one authority,
-/// the `Host` line if there is one.
+/// The host that a request is addressed to, without port or brackets.
 ///
 /// # Errors
-/// `Malformed` when it is missing, repeated, not of that form, or said twice with a difference
-/// (absolute form or `:authority` against `Host`, RFC 9112 §3.2, RFC 9113 §8.3.1).
+/// As [`written`], and when it is not of that form.
 pub(super) fn host(head: &Parts) -> Result<&str, Denial> {
+    let (host, _) = split(written(head)?).ok_or(Denial::Malformed("invalid host"))?;
+    Ok(host)
+}
+
+/// The one authority that a request is addressed to, as it is written: the `Host` line if there is
+/// one.
+///
+/// # Errors
+/// `Malformed` when it is missing, repeated, or said twice with a difference (absolute form or
+/// `:authority` against `Host`, RFC 9112 §3.2, RFC 9113 §8.3.1).
+pub(super) fn written(head: &Parts) -> Result<&str, Denial> {
     let mut lines = head.headers.get_all(header::HOST).iter();
     let line = match (lines.next().map(http::HeaderValue::to_str), lines.next()) {
         (_, Some(_)) => return Err(Denial::Malformed("repeated host")),
@@ -91,15 +100,13 @@ pub(super) fn host(head: &Parts) -> Result<&str, Denial> {
         (Some(Ok(line)), None) => Some(line),
         (None, None) => None,
     };
-    let text = match (head.uri.authority(), line) {
-        (Some(target), Some(line)) if target.as_str().eq_ignore_ascii_case(line) => line,
-        (Some(_), Some(_)) => return Err(Denial::Malformed("host differs from the target")),
-        (Some(target), None) if head.version == http::Version::HTTP_2 => target.as_str(),
-        (None, Some(line)) => line,
-        (_, None) => return Err(Denial::Malformed("no host")),
-    };
-    let (host, _) = split(text).ok_or(Denial::Malformed("invalid host"))?;
-    Ok(host)
+    match (head.uri.authority(), line) {
+        (Some(target), Some(line)) if target.as_str().eq_ignore_ascii_case(line) => Ok(line),
+        (Some(_), Some(_)) => Err(Denial::Malformed("host differs from the target")),
+        (Some(target), None) if head.version == http::Version::HTTP_2 => Ok(target.as_str()),
+        (None, Some(line)) => Ok(line),
+        (_, None) => Err(Denial::Malformed("no host")),
+    }
 }
 
 /// Splits `host[:port]` (RFC 3986 §3.2, without userinfo); the host comes without brackets.

@@ -6,10 +6,11 @@ use http::{HeaderMap, HeaderValue, header};
 /// cookies.
 pub(super) fn strip(headers: &mut HeaderMap, names: &[Box<str>]) {
     let lines = headers.get_all(header::COOKIE);
-    let mut count = lines.iter().take(2).count();
-    if count == 0 {
-        return;
-    }
+    let several = match lines.iter().take(2).count() {
+        0 => return,
+        lines => lines > 1,
+    };
+    let mut changed = several;
     let listed = |cookie: &[u8]| {
         let name = cookie.split(|byte| *byte == b'=').next().unwrap_or(cookie);
         let name = trim(name);
@@ -20,7 +21,7 @@ pub(super) fn strip(headers: &mut HeaderMap, names: &[Box<str>]) {
         for cookie in line.as_bytes().split(|byte| *byte == b';') {
             let cookie = cookie.trim_ascii();
             if cookie.is_empty() || listed(cookie) {
-                count = 2;
+                changed = true;
                 continue;
             }
             if !kept.is_empty() {
@@ -29,7 +30,7 @@ pub(super) fn strip(headers: &mut HeaderMap, names: &[Box<str>]) {
             kept.extend_from_slice(cookie);
         }
     }
-    if count == 1 {
+    if !changed {
         return;
     }
     match HeaderValue::from_maybe_shared(bytes::Bytes::from(kept)) {

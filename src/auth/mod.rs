@@ -22,10 +22,11 @@ mod rewrite;
 mod subject;
 mod verify;
 mod visitor;
+mod well_formed;
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Method, Uri, header, request::Parts, uri::PathAndQuery};
+use http::{header, request::Parts};
 
 pub use admission::Admission;
 pub use authority::{HostPattern, Hosts};
@@ -36,7 +37,7 @@ pub use denial::{Denial, Denied};
 pub use extract::Extraction;
 pub use handshake::Transport;
 pub use mint::{Mint, MintSettings, MintedClaim, SignatureAlgorithm};
-pub use origin::Origins;
+pub use origin::{Origins, Security};
 pub use path::{EncodedSlash, PathError, RequestPath};
 pub use permission::{InvalidPermission, Permission, Permissions};
 pub use policy::{
@@ -53,9 +54,9 @@ pub use verify::{
     KeyDigest, KeyFingerprint, KeyId, KeySet, KeySetError, KeySettings, KeyTable, KeyTableBuilder,
     Memo, Rejection, Reserved, SpeaksFor, TableConflict, Transports, UserTemplate, Verifiers,
 };
-
-use visitor::Page;
-pub use visitor::Visitors;
+pub use visitor::{NewVisitor, Visitors};
+use visitor::{Page, Visitor};
+use well_formed::{check_framing, check_method, check_query, check_target, check_values};
 
 use crate::clock::Timestamp;
 
@@ -104,6 +105,31 @@ pub struct Admitted {
 #[derive(Debug)]
 pub struct AdmittedHead(Parts);
 
+/// A request as the steps of a decision see it.
+struct Asked<'r> {
+    head: &'r Parts,
+    path: &'r RequestPath<'r>,
+    transport: Transport,
+    rule: Option<&'r Rule>,
+}
+
+/// A request that needs nothing but its rewriting.
+struct Passed {
+    permit: Permit,
+    transport: Transport,
+    presented: Presented,
+    newcomer: Option<NewVisitor>,
+}
+
+/// How a credential came with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Presented {
+    /// Somebody put it there.
+    OnPurpose,
+    /// The browser did, or there was none.
+    ByItself,
+}
+
 impl Gate {
     /// Decides about one request head.
     #[must_use]
@@ -125,37 +151,40 @@ impl Gate {
         now: Timestamp,
         denied: &mut Denied,
     ) -> Result<Admission, Denial> {
-        let (permit, transport, issued) = self.permit(head, memo, now, denied)?;
-        let (rule, identity, login_cookies) = permit.into_parts();
+        let passed = self.permit(head, memo, now, denied)?;
+        let (rule, identity, login_cookies) = passed.permit.into_parts();
         let admission = Admission {
-            transport,
+            transport: passed.transport,
             rule,
             identity,
             method: head.method.clone(),
             target: head.uri.clone(),
             host: head.headers.get(header::HOST).cloned(),
-            issued,
+            newcomer: passed.newcomer,
         };
         let identity = admission.identity();
-        let mint = self.rewrite.mint(transport);
+        let mint = self.rewrite.mint(passed.transport);
         let caller = Caller {
             user: identity.map(Identity::user),
             token: mint.and_then(|mint| mint.authorization(identity, memo.minted(), now)),
-            login_cookies,
+            login_cookies: match passed.presented {
+                // Beside the one who is named, a login would name another.
+                Presented::OnPurpose => LoginCookies::Strip,
+                Presented::ByItself => login_cookies,
+            },
         };
-        self.rewrite.apply(&caller, transport, head)?;
+        self.rewrite.apply(&caller, passed.transport, head)?;
         Ok(admission)
     }
 
-    /// Everything but the rewriting: the permit, how the request talks, and the cookie of a visitor
-    /// who is new.
+    /// Everything but the rewriting.
     fn permit(
         &self,
         head: &Parts,
         memo: &mut Memo,
         now: Timestamp,
         denied: &mut Denied,
-    ) -> Result<(Permit, Transport, Option<HeaderValue>), Denial> {
+    ) -> Result<Passed, Denial> {
         check_method(&head.method)?;
         if !self.hosts.allow(authority::host(head)?) {
             return Err(Denial::WrongHost);
@@ -173,58 +202,80 @@ impl Gate {
         if transport == Transport::WebSocket {
             self.origins.check(head, &self.hosts)?;
         }
-        denied.identity = self.identify(head, &path, (transport, rule), memo, now)?;
+        let asked = Asked {
+            head,
+            path: &path,
+            transport,
+            rule,
+        };
+        let (identity, presented) = self.identify(&asked, memo, now)?;
+        denied.identity = identity;
         let identity = denied.identity.as_ref();
         let Some(rule) = rule else {
             return Err(identity.map_or(Denial::NoCredential, |_| Denial::Forbidden));
         };
-        let mut issued = None;
+        let mut newcomer = None;
         let permit = rule.authorize(identity, &path, || {
-            let claimed = self.rewrite.assertion(head, &path, transport);
-            let page = if origin::is_of_our_pages(head, transport, &self.hosts) {
-                Page::Ours
-            } else {
-                Page::Foreign
-            };
-            let visitor = self.visitors.receive(head, claimed, page, now);
-            issued = visitor.issued;
+            let visitor = self.receive(&asked, now);
+            newcomer = visitor.newcomer;
             visitor.identity
         })?;
-        Ok((permit, transport, issued))
+        Ok(Passed {
+            permit,
+            transport,
+            presented,
+            newcomer,
+        })
     }
 
     /// Who is calling, by the one credential that was sent on purpose, or else by the one that a
     /// browser added.
     fn identify(
         &self,
-        head: &Parts,
-        path: &RequestPath<'_>,
-        (transport, rule): (Transport, Option<&Rule>),
+        asked: &Asked<'_>,
         memo: &mut Memo,
         now: Timestamp,
-    ) -> Result<Option<Identity>, Denial> {
+    ) -> Result<(Option<Identity>, Presented), Denial> {
+        let Asked {
+            head,
+            transport,
+            rule,
+            ..
+        } = *asked;
         let mut verify = |credential: Credential<'_>| {
-            let assertion = || self.rewrite.assertion(head, path, transport);
+            let assertion = || self.rewrite.assertion(head, asked.path, transport);
             self.verifiers
                 .verify(&credential, assertion, transport, memo, now)
         };
         if let Some(credential) = self.extraction.find(head, transport)? {
-            return verify(credential).map(Some);
+            return verify(credential).map(|identity| (Some(identity), Presented::OnPurpose));
         }
         let ignores = |rule: &Rule| rule.cookie_credential == CookieCredential::Ignore;
-        if rule.is_some_and(ignores) || !origin::is_of_our_pages(head, transport, &self.hosts) {
-            return Ok(None);
+        if rule.is_some_and(ignores) || !self.origins.is_of_our_pages(head, transport) {
+            return Ok((None, Presented::ByItself));
         }
-        let access = rule.map(|rule| &rule.access);
         let ambient = self.extraction.ambient(head, transport);
-        match (
-            ambient.and_then(|found| found.map(verify).transpose()),
-            access,
-        ) {
+        let identity = ambient.and_then(|found| found.map(verify).transpose());
+        let identity = match (identity, rule.map(|rule| &rule.access)) {
             // A browser goes on sending it, whoever it was for.
-            (Err(_), Some(Access::Open | Access::Anonymous)) => Ok(None),
-            (identity, _) => identity,
-        }
+            (Err(_), Some(Access::Open | Access::Anonymous)) => None,
+            (identity, _) => identity?,
+        };
+        Ok((identity, Presented::ByItself))
+    }
+
+    /// A caller without a credential, where the rule takes such.
+    fn receive(&self, asked: &Asked<'_>, now: Timestamp) -> Visitor {
+        let Asked {
+            head, transport, ..
+        } = *asked;
+        let claimed = self.rewrite.assertion(head, asked.path, transport);
+        let page = if self.origins.is_of_our_pages(head, transport) {
+            Page::Ours
+        } else {
+            Page::Foreign
+        };
+        self.visitors.receive(head, claimed, page, now)
     }
 
     /// Judges again what a tunnel or a long response was admitted for: until when it may live on
@@ -243,13 +294,15 @@ impl Gate {
                 Err(Ending::Revoked)
             };
         };
-        let identity = self
-            .verifiers
-            .renew(earlier, now)
-            .map_err(|rejection| match rejection {
-                Rejection::Expired => Ending::Expired,
-                _ => Ending::Revoked,
-            })?;
+        let renewed = if earlier.is_visitor() {
+            self.visitors.renew(earlier, now)
+        } else {
+            self.verifiers.renew(earlier, now)
+        };
+        let identity = renewed.map_err(|rejection| match rejection {
+            Rejection::Expired => Ending::Expired,
+            _ => Ending::Revoked,
+        })?;
         if self
             .verifiers
             .transport_changed(&identity, proof.transport())
@@ -300,82 +353,6 @@ impl AdmittedHead {
     #[cfg(test)]
     pub(crate) fn unchecked(head: Parts) -> Self {
         Self(head)
-    }
-}
-
-/// The longest method: more than any that is registered has (RFC 9110 §16.1).
-const LONGEST_METHOD: usize = 32;
-
-/// CONNECT and TRACE are nobody's here (RFC 9110 §9.3.6, §9.3.8).
-fn check_method(method: &Method) -> Result<(), Denial> {
-    match *method {
-        Method::CONNECT | Method::TRACE => Err(Denial::MethodNotAllowed),
-        _ if method.as_str().len() > LONGEST_METHOD => Err(Denial::MethodNotAllowed),
-        _ => Ok(()),
-    }
-}
-
-/// A target is taken for what it is only when it begins with its path: the parser makes `/` of a
-/// path that is not there.
-fn check_target(target: &Uri) -> Result<(), Denial> {
-    let is_ours = |scheme: &str| ["https", "http"].contains(&scheme);
-    if !target.scheme_str().is_none_or(is_ours) {
-        return Err(Denial::Malformed("scheme other than http"));
-    }
-    let written = target.path_and_query().map_or("/", PathAndQuery::as_str);
-    if written.starts_with('/') {
-        Ok(())
-    } else {
-        Err(PathError::NoLeadingSlash.into())
-    }
-}
-
-/// No value begins or ends with a blank (RFC 9113 §8.2.1): some parsers take it off, some don't.
-fn check_values(head: &Parts) -> Result<(), Denial> {
-    let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
-    let mut values = head.headers.values().map(HeaderValue::as_bytes);
-    if values.any(|value| is_blank(value.first()) || is_blank(value.last())) {
-        return Err(Denial::Malformed("header value with blanks around it"));
-    }
-    Ok(())
-}
-
-/// What frames the message must be said in one way (RFC 9112 §6).
-fn check_framing(head: &Parts) -> Result<(), Denial> {
-    // A look at all names costs less than a search for each of these, which are rare.
-    let framing = [
-        header::TRANSFER_ENCODING,
-        header::EXPECT,
-        header::CONTENT_LENGTH,
-    ];
-    if !head.headers.keys().any(|name| framing.contains(name)) {
-        return Ok(());
-    }
-    let mut lengths = head.headers.get_all(header::CONTENT_LENGTH).iter();
-    let is_length =
-        |value: &HeaderValue| !value.is_empty() && value.as_bytes().iter().all(u8::is_ascii_digit);
-    if !lengths.all(is_length) {
-        return Err(Denial::Malformed("content length that is none"));
-    }
-    let mut codings = head.headers.get_all(header::TRANSFER_ENCODING).iter();
-    match (codings.next(), codings.next()) {
-        (None, _) => {}
-        (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => {}
-        _ => return Err(Denial::Malformed("transfer coding other than chunked")),
-    }
-    let mut expectations = head.headers.get_all(header::EXPECT).iter();
-    if expectations.any(|expected| !expected.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
-        return Err(Denial::ExpectationFailed);
-    }
-    Ok(())
-}
-
-/// A query is forwarded byte for byte, so it may hold only bytes that a target may hold.
-fn check_query(query: Option<&str>) -> Result<(), Denial> {
-    let visible = |byte: u8| (0x21..=0x7e).contains(&byte);
-    match query {
-        Some(query) if !query.bytes().all(visible) => Err(Denial::Malformed("invalid query")),
-        _ => Ok(()),
     }
 }
 

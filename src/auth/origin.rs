@@ -9,6 +9,17 @@ use super::{Denial, Hosts, Transport, authority};
 #[derive(Debug, Clone, Default)]
 pub struct Origins {
     also: Vec<Box<str>>,
+    security: Security,
+}
+
+/// How pages of ours come to a browser.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Security {
+    /// Over TLS, which ends here.
+    #[default]
+    Tls,
+    /// As whatever stands before us has it.
+    Either,
 }
 
 impl Origins {
@@ -20,7 +31,48 @@ impl Origins {
                 .into_iter()
                 .map(|origin| origin.to_ascii_lowercase().into())
                 .collect(),
+            security: Security::Tls,
         }
+    }
+
+    /// The same, where pages of ours come so.
+    #[must_use]
+    pub fn with(self, security: Security) -> Self {
+        Self { security, ..self }
+    }
+
+    /// Whether a cookie counts on this request: one that a foreign page makes bears it as well
+    /// (RFC 6265 §8.2).
+    ///
+    /// What only reads may also come from the address bar or a link that is followed; whatever may
+    /// change something, and a WebSocket, has to come from a page of this very origin, and say so.
+    pub(super) fn is_of_our_pages(&self, head: &Parts, transport: Transport) -> bool {
+        let mut lines = head.headers.get_all(header::ORIGIN).iter();
+        match (lines.next(), lines.next()) {
+            (Some(origin), None) => {
+                let origin = origin.to_str().unwrap_or("null");
+                self.is_own(origin, head) && is_same_origin(head)
+            }
+            (None, _) => {
+                let reads = head.method == Method::GET || head.method == Method::HEAD;
+                transport == Transport::Http && reads && is_fetched_for_ours(head)
+            }
+            (Some(_), Some(_)) => false,
+        }
+    }
+
+    /// Whether it is the origin that this request is addressed to (RFC 6454 §4).
+    fn is_own(&self, origin: &str, head: &Parts) -> bool {
+        let Some((scheme, authority)) = origin.split_once("://") else {
+            return false;
+        };
+        let default_port = match (scheme.to_ascii_lowercase().as_str(), self.security) {
+            ("https", _) => ":443",
+            ("http", Security::Either) => ":80",
+            _ => return false,
+        };
+        let bare = |text| str::strip_suffix(text, default_port).unwrap_or(text);
+        authority::written(head).is_ok_and(|own| bare(own).eq_ignore_ascii_case(bare(authority)))
     }
 
     /// Checks the `Origin` of a handshake.
@@ -46,37 +98,20 @@ impl Origins {
     }
 }
 
-/// Whether a cookie counts on this request: one that a foreign page makes bears it as well
-/// (RFC 6265 §8.2).
-///
-/// What only reads may also come from the address bar or a link that is followed; whatever may
-/// change something, and a WebSocket, has to come from a page of ours, and say so.
-pub(super) fn is_of_our_pages(head: &Parts, transport: Transport, hosts: &Hosts) -> bool {
-    let mut lines = head.headers.get_all(header::ORIGIN).iter();
-    match (lines.next(), lines.next()) {
-        (Some(origin), None) => {
-            let origin = origin.to_str().unwrap_or("null").to_ascii_lowercase();
-            is_public(&origin, hosts)
-        }
-        (None, _) => {
-            let reads = head.method == Method::GET || head.method == Method::HEAD;
-            transport == Transport::Http && reads && is_fetched_for_ours(head)
-        }
-        (Some(_), Some(_)) => false,
-    }
+/// By Fetch Metadata: made by a page of the same origin, or typed by the user. A client that says
+/// nothing of it is no browser of these days.
+fn is_same_origin(head: &Parts) -> bool {
+    let site = head.headers.get("sec-fetch-site");
+    matches!(
+        site.map(HeaderValue::as_bytes),
+        None | Some(b"same-origin" | b"none")
+    )
 }
 
-/// By Fetch Metadata: same-origin, typed by the user, or followed as a link of the whole page. A
-/// client that says nothing of it is no browser of these days.
+/// The same, or followed as a link of the whole page.
 fn is_fetched_for_ours(head: &Parts) -> bool {
-    let said = |name: &str| head.headers.get(name).map(HeaderValue::as_bytes);
-    match said("sec-fetch-site") {
-        None | Some(b"same-origin" | b"none") => true,
-        Some(_) => {
-            said("sec-fetch-mode") == Some(b"navigate")
-                && said("sec-fetch-dest") == Some(b"document")
-        }
-    }
+    let says = |name: &str, what| head.headers.get(name).is_some_and(|value| value == what);
+    is_same_origin(head) || says("sec-fetch-mode", "navigate") && says("sec-fetch-dest", "document")
 }
 
 fn is_public(origin: &str, hosts: &Hosts) -> bool {
@@ -116,16 +151,17 @@ mod tests {
     }
 
     fn counts(method: &str, transport: Transport, headers: &[(&str, &str)]) -> bool {
-        let hosts = Hosts::new(vec![HostPattern::parse("chat.example")]);
-        let mut request = Request::builder().method(method);
+        let mut request = Request::builder()
+            .method(method)
+            .header("host", "chat.example:8443");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let head = request.body(()).unwrap().into_parts().0;
-        is_of_our_pages(&head, transport, &hosts)
+        Origins::default().is_of_our_pages(&head, transport)
     }
 
-    const OURS: (&str, &str) = ("origin", "https://chat.example");
+    const OURS: (&str, &str) = ("origin", "https://Chat.example:8443");
     const NAVIGATED: [(&str, &str); 3] = [
         ("sec-fetch-site", "cross-site"),
         ("sec-fetch-mode", "navigate"),
@@ -156,7 +192,37 @@ mod tests {
             assert!(!counts("POST", Transport::Http, headers), "{headers:?}");
             assert!(!counts("GET", Transport::WebSocket, headers), "{headers:?}");
         }
-        assert!(!counts("POST", Transport::Http, &[foreign]));
+        for other in [
+            "https://chat.example",
+            "https://chat.example:9999",
+            "http://chat.example:8443",
+            "https://evil.chat.example:8443",
+            "https://chat.example:8443.evil",
+            "null",
+            "",
+        ] {
+            assert!(
+                !counts("POST", Transport::Http, &[("origin", other)]),
+                "{other}"
+            );
+        }
+        for site in [cross, site] {
+            assert!(!counts("POST", Transport::Http, &[OURS, site]), "{site:?}");
+        }
+    }
+
+    #[test]
+    fn a_port_that_goes_without_saying_is_the_same_as_none() {
+        let own = |security, host, origin| {
+            let request = Request::builder().header("host", host);
+            let head = request.body(()).unwrap().into_parts().0;
+            Origins::default().with(security).is_own(origin, &head)
+        };
+        assert!(own(Security::Tls, "a.example:443", "https://a.example"));
+        assert!(own(Security::Tls, "a.example", "https://A.example:443"));
+        assert!(!own(Security::Tls, "a.example", "http://a.example"));
+        assert!(own(Security::Either, "a.example", "http://a.example:80"));
+        assert!(!own(Security::Either, "a.example", "ws://a.example"));
     }
 
     #[test]

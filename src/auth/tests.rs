@@ -1,4 +1,4 @@
-use http::Request;
+use http::{Method, Request, Uri};
 
 use super::*;
 

@@ -95,7 +95,9 @@ fn zep(config: &mut Config, environment: &Environment) -> Vec<Diagnostic> {
         for issuer in &mut config.issuer {
             issuer.default_permissions = vec!["*:*".to_owned()];
         }
-        config.backend.jwt_secret_env = Some("ZEP_AUTH_SECRET".to_owned());
+        if config.backend.jwt_secret() == Ok(None) && config.backend.http_credential() == Ok(None) {
+            config.backend.jwt_secret_env = Some("ZEP_AUTH_SECRET".to_owned());
+        }
     }
     let (open, closed) = ("no token can be verified", "nobody gets in");
     found.extend(without("ZEP_AUTH_SECRET", open, closed, environment));
@@ -120,9 +122,11 @@ fn cheshire_cat(config: &mut Config, environment: &Environment) -> Vec<Diagnosti
         };
         let key = acting("CCAT_API_KEY", "*:*", transports);
         config.key.push(key.into());
-        config.backend.http_key_env = Some("CCAT_API_KEY".to_owned());
+        if config.backend.http_credential() == Ok(None) {
+            config.backend.http_key_env = Some("CCAT_API_KEY".to_owned());
+        }
     }
-    if websocket.is_some() {
+    if websocket.is_some() && config.backend.ws_credential() == Ok(None) {
         config.backend.ws_key_env = Some("CCAT_API_KEY_WS".to_owned());
     }
     if websocket.is_some() && http != websocket {

@@ -26,7 +26,7 @@ use super::unread::Arrival;
 use super::upgrade::{self, Handshake, Opened};
 use super::upstream::{Answered, Failure, Message};
 use super::worker::Held;
-use crate::auth::{Decision, Denial, Denied, Transport};
+use crate::auth::{Admission, Decision, Denial, Denied, Transport};
 use crate::clock::Timestamp;
 use crate::snapshot::Limits;
 
@@ -84,12 +84,16 @@ pub(super) fn handle(
         });
         let id = exchange.id.to_value();
         let admission = exchange.admission();
-        let visitor = admission.and_then(|admission| admission.issued().cloned());
+        let newcomer = admission.and_then(Admission::newcomer);
+        let visitor = newcomer.and_then(|newcomer| newcomer.cookie().cloned());
         let mut response = join(outcome, &crossing, exchange);
         let headers = response.headers_mut();
         headers.insert(headers::X_REQUEST_ID, id);
         if let Some(cookie) = visitor {
             headers.append(header::SET_COOKIE, cookie);
+            // What a cache would give to others would make them this visitor (RFC 9111 §7.3).
+            let nobody_elses = HeaderValue::from_static("private, no-store");
+            headers.insert(header::CACHE_CONTROL, nobody_elses);
         }
         if let (Scheme::Https, Some(hsts)) = (asked.client.scheme, &asked.snapshot.hsts) {
             headers.insert(header::STRICT_TRANSPORT_SECURITY, hsts.clone());
@@ -208,7 +212,7 @@ impl Asked {
         };
         let (head, admission) = admitted.into_parts();
         let (transport, host) = (admission.transport(), admission.host());
-        if admission.issued().is_some()
+        if admission.newcomer().is_some()
             && let Some(refusal) = self.over_visitor_rate(exchange)
         {
             return Plan::done(self.refuse(refusal, exchange));
@@ -306,7 +310,7 @@ impl Asked {
     }
 
     fn over_visitor_rate(&self, exchange: &Exchange) -> Option<Refusal> {
-        let rate = self.snapshot.limits.visitors_per_address?;
+        let rate = self.snapshot.limits.ids_per_address?;
         let worker = &self.client.worker;
         let over = worker
             .limiter

@@ -20,7 +20,7 @@ use self::seat::Seat;
 use self::sockets::{Crowded, Sockets};
 use crate::snapshot::SocketLimit;
 
-/// How long whoever was replaced may not replace others from where it is.
+/// How long whoever was replaced may not replace others from where it is; longer each time in a row.
 pub const REST: Duration = Duration::from_secs(5);
 
 /// How long a socket that was replaced may take to end.
@@ -91,7 +91,7 @@ impl Places {
         let seat = Arc::new(Seat::new(origin));
         let mut shard = self.shard(user);
         let Shard { users, replaced } = &mut *shard;
-        replaced.forget_older_than(REST, now);
+        replaced.forget_older_than(Replaced::MEMORY, now);
         let (user, mut sockets) = users
             .remove_entry(user)
             .unwrap_or_else(|| (Arc::from(user), Sockets::default()));
@@ -105,9 +105,7 @@ impl Places {
                 .map_err(|Crowded| SOME_TIME)
                 .map(|()| Vec::new()),
             SocketLimit::Replace(most) => {
-                let rest = replaced
-                    .since(origin, now)
-                    .map(|ago| REST.saturating_sub(ago));
+                let rest = replaced.rest_of(origin, now);
                 sockets.replace_within(&seat, most, rest)
             }
         };
@@ -115,7 +113,7 @@ impl Places {
             users.insert(Arc::clone(&user), sockets);
         }
         for leaving in admitted.iter().flatten() {
-            replaced.note(leaving.origin(), now);
+            replaced.note(leaving.origin(), REST, now);
         }
         drop(shard);
         let leaving = admitted.map_err(|retry_after| NoPlace { retry_after })?;

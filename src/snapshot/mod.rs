@@ -132,7 +132,7 @@ pub struct Limits {
     /// Refused credentials of one address in one period; `None`: no limit.
     pub failures_per_address: Option<Rate>,
     /// New visitors of one address.
-    pub visitors_per_address: Option<Rate>,
+    pub ids_per_address: Option<Rate>,
     /// How long a stopping process waits for requests in flight.
     pub drain: Duration,
 }
@@ -169,7 +169,7 @@ impl Default for Limits {
                 count: 20,
                 period: Duration::from_mins(1),
             }),
-            visitors_per_address: None,
+            ids_per_address: None,
             drain: Duration::from_secs(30),
         }
     }

@@ -114,7 +114,16 @@ async fn a_cookie_carries_the_credential_for_pages_of_ours() {
     assert_eq!(purse().key("polly").status().await, 200);
     let post = || sidecar.request("POST", "/talk").header("Cookie", &cookie);
     assert_eq!(post().status().await, 418);
-    assert_eq!(post().header("Origin", "https://evil.example").status().await, 418);
+    for foreign in [
+        "https://evil.example", "http://chat.example", "https://chat.example:9999",
+        "https://localhost", "null",
+    ] {
+        assert_eq!(post().header("Origin", foreign).status().await, 418, "{foreign}");
+        let socket = sidecar.websocket("/rooms/x").header("Cookie", &cookie);
+        assert!(socket.header("Origin", foreign).refused().await >= 400, "{foreign}");
+    }
+    let same_site = post().header("Origin", "https://chat.example");
+    assert_eq!(same_site.header("Sec-Fetch-Site", "same-site").status().await, 418);
     assert_eq!(post().header("Origin", "https://chat.example").status().await, 200);
     let socket = || sidecar.websocket("/rooms/x").header("Cookie", &cookie);
     assert_eq!(socket().refused().await, 402);
@@ -160,5 +169,41 @@ async fn the_backends_own_login_passes_where_a_route_says_so() {
     let login = sidecar.request("POST", "/login").header("Cookie", &cookie);
     assert_eq!(login.status().await, 200);
     assert_eq!(backend.only().folded("cookie"), ["parrot_login=x"]);
-    assert!(backend.only().folded("x-parrot-user").is_empty());
+    let beside = sidecar.request("POST", "/login").header("Cookie", "parrot_login=x");
+    assert_eq!(beside.key("polly").status().await, 200);
+    assert!(backend.seen()[1].folded("cookie").is_empty(), "beside another credential");
+    assert!(backend.seen()[0].folded("x-parrot-user").is_empty());
+}
+
+#[tokio::test]
+async fn a_profile_that_cannot_be_meant_does_not_start() {
+    let backend = Backend::start().await;
+    let token =
+        "[backend_token]\nalgorithm = \"HS256\"\nlifetime = \"5m\"\n[backend_token.claims]\n";
+    let minting = PROFILE
+        .replace("headers = [\"x-parrot-user\", \"x-parrot-owner\"]", "by = \"token\"")
+        .replace("[denial]\n", &format!("{token}name = \"{{user}}\"\n[denial]\n"));
+    for (profile, complaint) in [
+        (minting.replace("{user}\"", "cat-{user}\""), "neither `{user}`"),
+        (minting.replace("name = \"{user}\"", "exp = \"{user}\""), "what `lifetime` says"),
+        (minting.replace("\"5m\"", "\"0s\""), "no token is good"),
+        (minting.replace("{user}\"", "somebody\""), "name no user"),
+        (minting.replace("HS256", "RS256"), "HS256, HS384 or HS512"),
+        (PROFILE.replace("\"/login\"", "\"/login/{id}\""), "no verified id"),
+        (PROFILE.replace("\"x-parrot-owner\"", "\"content-length\""), "says something else"),
+        (
+            PROFILE.replace("\"bearer\", \"cookie", "\"header:host\", \"cookie"),
+            "says something else",
+        ),
+        (PROFILE.replace("others = \"CAGES:ALL\"", "others = \"CAGES\""), "RESOURCE:ACTION"),
+        (PROFILE.replace("/cages/{id}/**", "/cages/**"), "could others be named"),
+    ] {
+        let setup = Setup::before(&backend)
+            .set("backend", "profile = \"./parrot.toml\"")
+            .set("backend", "jwt_secret = \"the-backends-own-secret-0123456789abcdef\"")
+            .file("parrot.toml", &profile)
+            .key("polly");
+        let said = setup.refused().await;
+        assert!(said.contains(complaint), "{complaint}: {said}");
+    }
 }

@@ -1,6 +1,6 @@
 //! Public users: nobody stores them, and none can be another (interface §2 "Identity namespaces").
 
-use crate::support::{Backend, Claims, SECRET, Setup, Sidecar, in_seconds};
+use crate::support::{Backend, Claims, SECRET, Script, Setup, Sidecar, in_seconds};
 
 fn anonymous(backend: &Backend) -> Setup {
     Setup::before(backend)
@@ -120,6 +120,48 @@ async fn an_address_gets_so_many_ids_and_no_more() {
     assert_eq!(sidecar.get("/chat").header("Cookie", &cookie).status().await, 200);
     assert_eq!(sidecar.get("/chat").key("alice").status().await, 200);
     assert_eq!(backend.seen().len(), 4);
+    // Whoever is not to be known again has an id as well, and is counted as well.
+    assert_eq!(sidecar.request("POST", "/chat").status().await, 429);
+    let foreign = sidecar.get("/chat").header("Origin", "https://evil.example");
+    assert_eq!(foreign.status().await, 429);
+    assert_eq!(sidecar.websocket("/chat/ws").refused().await, 429);
+    assert_eq!(backend.seen().len(), 4);
+}
+
+#[tokio::test]
+async fn no_cache_gives_one_visitors_cookie_to_others() {
+    let public = Script::answer(
+        "HTTP/1.1 200 OK\r\nCache-Control: public, max-age=600\r\nContent-Length: 2\r\n\r\nok",
+    );
+    let backend = Backend::always(public).await;
+    let sidecar = anonymous(&backend).start().await;
+    let answer = sidecar.get("/chat").send().await;
+    assert_eq!(answer.header("cache-control"), Some("private, no-store"));
+    let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    let again = sidecar.get("/chat").header("Cookie", &cookie).send().await;
+    assert_eq!(again.header("cache-control"), Some("public, max-age=600"));
+}
+
+#[tokio::test]
+async fn a_visitors_socket_ends_with_what_it_was_known_by() {
+    let backend = Backend::start().await;
+    let setup = anonymous(&backend).set("anonymous", "claimed_ids = [\"guest-*\"]");
+    let sidecar = setup.clone().start().await;
+    let cookie = cookie(&sidecar).await;
+    let page = ("Origin", "https://chat.example");
+    let known = sidecar.websocket("/chat/ws").header("Cookie", &cookie).header(page.0, page.1);
+    let mut known = known.open().await;
+    let mut guest = sidecar.websocket("/chat/ws").header("user_id", "guest-7").open().await;
+    let mut alice = sidecar.websocket("/chat/ws").key("alice").open().await;
+    sidecar.reconfigure(&setup.clone().set("anonymous", "claimed_ids = []")).await;
+    assert_eq!(guest.closed_within_a_second().await, 4403);
+    assert!(known.is_alive().await);
+    sidecar.replace("visitors", "another-secret-of-thirty-two-bytes-and-more");
+    assert_eq!(known.closed().await, 4403);
+    assert!(alice.is_alive().await);
+    let brief = anonymous(&backend).set("anonymous", "lifetime = \"1s\"").start().await;
+    let mut brief = brief.websocket("/chat/ws").open().await;
+    assert_eq!(brief.closed().await, 4401);
 }
 
 #[tokio::test]

@@ -106,7 +106,7 @@ async fn a_token_is_needed_whatever_the_variables_leave_open_and_that_is_said_on
         }
         let Some(statuses) = doorward else {
             let complaint = setup.refused().await;
-            assert!(complaint.contains("secret"), "{given}: {complaint}");
+            assert!(complaint.contains("ZEP_AUTH_SECRET"), "{given}: {complaint}");
             continue;
         };
         let sidecar = setup.start().await;

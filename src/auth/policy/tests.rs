@@ -1,5 +1,5 @@
 use super::*;
-use crate::auth::{Permissions, subject::UserId};
+use crate::auth::{Permissions, subject::UserId, verify::VisitorBasis};
 
 fn rule(path: &str, methods: &[Method], access: Access) -> Rule {
     Rule {
@@ -16,6 +16,11 @@ fn rule(path: &str, methods: &[Method], access: Access) -> Rule {
         login_cookies: LoginCookies::Strip,
         encoded_slash: EncodedSlashes::Refuse,
     }
+}
+
+fn visitor(user: &str) -> Identity {
+    let user = UserId::parse(user).unwrap();
+    Identity::visitor(user, VisitorBasis::Claimed, None)
 }
 
 fn decides(policy: &Policy, method: &Method, path: &str) -> Option<String> {
@@ -77,8 +82,8 @@ fn access_decides_who_passes() {
         |user| Identity::unverified(UserId::parse(user).unwrap(), Permissions::default(), None);
     let (alice, bob) = (|| known("alice"), || known("bob"));
     let authorize = |pattern: &str, access: Access, identity: Option<Identity>| {
-        let visitor = || Identity::visitor(UserId::parse("anon-1").unwrap());
-        let permit = rule(pattern, &[], access).authorize(identity.as_ref(), &path, visitor);
+        let newcomer = || visitor("anon-1");
+        let permit = rule(pattern, &[], access).authorize(identity.as_ref(), &path, newcomer);
         permit.map(|permit| {
             permit
                 .into_parts()
@@ -96,8 +101,7 @@ fn access_decides_who_passes() {
         authorize("/*", Access::Anonymous, Some(alice())),
         Ok(Some("alice".into()))
     );
-    let visitor = Identity::visitor(UserId::parse("anon-1").unwrap());
-    for nobody in [None, Some(visitor)] {
+    for nobody in [None, Some(visitor("anon-1"))] {
         assert_eq!(
             authorize("/*", Access::Authenticated, nobody),
             Err(Denial::NoCredential)

@@ -50,7 +50,16 @@ pub(in crate::auth) enum Basis {
     /// A token.
     Token(TokenBasis),
     /// Nothing: a visitor.
-    Visitor,
+    Visitor(VisitorBasis),
+}
+
+/// How a visitor came by its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::auth) enum VisitorBasis {
+    /// It is ours; cookies are signed with the key of this digest.
+    Given(KeyDigest),
+    /// It was claimed, and believed.
+    Claimed,
 }
 
 /// How a token was verified: under this key of this issuer, whose settings had this stamp.
@@ -83,14 +92,14 @@ impl Identity {
     }
 
     /// A caller without a credential, on a route that takes one so.
-    pub(in crate::auth) fn visitor(user: UserId) -> Self {
-        Self::new(
-            user,
-            Permissions::default(),
-            None,
-            CredentialId::Visitor,
-            Basis::Visitor,
-        )
+    pub(in crate::auth) fn visitor(
+        user: UserId,
+        basis: VisitorBasis,
+        expires: Option<Timestamp>,
+    ) -> Self {
+        let basis = Basis::Visitor(basis);
+        let permissions = Permissions::default();
+        Self::new(user, permissions, expires, CredentialId::Visitor, basis)
     }
 
     /// What nobody verified.
@@ -108,7 +117,7 @@ impl Identity {
     /// Whether no credential vouches for it.
     #[must_use]
     pub fn is_visitor(&self) -> bool {
-        matches!(self.0.basis, Basis::Visitor)
+        matches!(self.0.basis, Basis::Visitor(_))
     }
 
     /// Who the caller is.
@@ -139,7 +148,7 @@ impl Identity {
     pub(super) fn stamp(&self) -> Option<u64> {
         match &self.0.basis {
             Basis::Token(basis) => Some(basis.stamp),
-            Basis::Key(_) | Basis::Visitor => None,
+            Basis::Key(_) | Basis::Visitor(_) => None,
         }
     }
 

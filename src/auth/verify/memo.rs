@@ -71,7 +71,7 @@ impl Equivalent<Token<Box<str>>> for Token<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::UserId;
+    use crate::auth::{Permissions, UserId};
 
     #[test]
     fn only_the_very_same_token_is_remembered() {
@@ -80,7 +80,10 @@ mod tests {
         let (alice, bob) = (format!("alice.{signature}"), format!("bob.{signature}"));
         for token in [&*alice, "short"] {
             let user = UserId::parse(token).unwrap();
-            memo.remember(token, &Identity::visitor(user));
+            memo.remember(
+                token,
+                &Identity::unverified(user, Permissions::default(), None),
+            );
             assert_eq!(memo.recall(token).unwrap().user().as_str(), token);
         }
         assert!(memo.recall(&bob).is_none());

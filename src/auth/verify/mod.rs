@@ -22,7 +22,7 @@ pub use key_set::{Algorithm, KeyFingerprint, KeySet, KeySetError};
 pub use memo::Memo;
 pub use template::{InvalidTemplate, UserTemplate};
 
-pub(super) use identity::{Basis, TokenBasis};
+pub(super) use identity::{Basis, TokenBasis, VisitorBasis};
 
 use super::{
     Denial, Transport,
@@ -147,7 +147,8 @@ impl Verifiers {
     /// for the same user.
     pub(super) fn renew(&self, earlier: &Identity, now: Timestamp) -> Result<Identity, Rejection> {
         match earlier.basis() {
-            Basis::Visitor => Ok(earlier.clone()),
+            // Whether it is welcome still is not for those who verify to say.
+            Basis::Visitor(_) => Err(Rejection::Unknown),
             Basis::Key(digest) => {
                 let key = self.keys.find(*digest).ok_or(Rejection::Unknown)?;
                 key.renew(earlier, now)
@@ -166,7 +167,7 @@ impl Verifiers {
                 .keys
                 .find(*digest)
                 .is_none_or(|key| !key.serves(transport)),
-            Basis::Token(_) | Basis::Visitor => false,
+            Basis::Token(_) | Basis::Visitor(_) => false,
         }
     }
 

@@ -219,7 +219,7 @@ fn who_was_replaced_is_forgotten() {
     }
     let (_, remembered) = rig.kept();
     assert!((1000..=SHARDS * 512).contains(&remembered), "{remembered}");
-    rig.now += REST;
+    rig.now += Replaced::MEMORY;
     for user in 0..1000 {
         drop(rig.open(&user.to_string(), limit));
     }

@@ -3,8 +3,8 @@
 use http::{HeaderValue, Uri};
 
 use super::findings::Findings;
-use crate::auth::Origins;
-use crate::config;
+use crate::auth::{Origins, Security};
+use crate::config::{self, Config};
 use crate::snapshot::Cors;
 
 /// Which origins may call.
@@ -30,13 +30,15 @@ pub(super) fn cors(written: &config::Cors, findings: &mut Findings) -> Cors {
     )
 }
 
-/// Which origins may open a socket besides the public hosts.
-pub(super) fn websocket_origins(written: &config::WebSocket, findings: &mut Findings) -> Origins {
-    Origins::new(check(
-        "websocket.origins",
-        written.origins.as_slice(),
-        findings,
-    ))
+/// Which pages are ours, and which others may open a socket.
+pub(super) fn origins(config: &Config, findings: &mut Findings) -> Origins {
+    let written = config.websocket.origins.as_slice();
+    let security = match config.tls {
+        Some(_) => Security::Tls,
+        // Something before us may end it.
+        None => Security::Either,
+    };
+    Origins::new(check("websocket.origins", written, findings)).with(security)
 }
 
 /// The origins as a browser writes them; what no browser would ever send is an error.

@@ -135,8 +135,7 @@ impl Compiler<'_, '_> {
     }
 
     fn shared_secret(&mut self, fetched: &Fetched) -> Option<Arc<KeySet>> {
-        self.weak
-            .judge(&fetched.at, &fetched.secret, LEAST, self.findings);
+        self.weak.judge(fetched, LEAST, self.findings);
         if self.theirs.contains(&fetched.secret) {
             let message = "this is the backend's own secret: a token of this issuer would pass for \
                            one of ours there";
@@ -158,7 +157,8 @@ impl Compiler<'_, '_> {
         let audience = self.audience();
         self.check_origin();
         if !issuer.require.iter().any(|claim| claim == "exp") {
-            let message = "tokens of this issuer need not expire: add \"exp\" to require";
+            let message = "tokens of this issuer need not expire: add \"exp\" to require, or list the \
+                           digest of one that is lost in revoked";
             self.findings.warning(self.at("require"), message);
         }
         let at = self.at("default_permissions");

@@ -127,8 +127,7 @@ impl<'c> Compiler<'c, '_> {
             self.findings.error(place.at("sha256"), message);
         }
         let fetched = secrets::fetch(source, || place.at("value"), self.materials, self.findings)?;
-        self.weak
-            .judge(&fetched.at, &fetched.secret, LEAST, self.findings);
+        self.weak.judge(&fetched, LEAST, self.findings);
         let value = fetched.secret.expose();
         if value.trim_ascii() != value || value.iter().any(u8::is_ascii_control) {
             let message = "no header can carry this key: it begins or ends with a blank, or has a \

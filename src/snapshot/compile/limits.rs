@@ -33,7 +33,7 @@ pub(super) fn compile(written: &config::Limits, findings: &mut Findings) -> Limi
         connections_per_address: written.connections_per_address.value().map(count),
         requests_per_user: written.requests_per_user.value().map(rate),
         failures_per_address: written.failures_per_address.value().map(rate),
-        visitors_per_address: None,
+        ids_per_address: None,
         drain: written.drain.0,
     }
 }

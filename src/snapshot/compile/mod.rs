@@ -103,11 +103,11 @@ fn assemble(
     let entrance = listen::compile(config, materials, context, findings);
     let backend = backend::address(config, materials, findings);
     let limits = Limits {
-        visitors_per_address: visitors::ids_per_address(config),
+        ids_per_address: visitors::ids_per_address(config),
         ..limits::compile(&config.limits, findings)
     };
     let cors = cross_origin::cors(&config.cors, findings);
-    let origins = cross_origin::websocket_origins(&config.websocket, findings);
+    let origins = cross_origin::origins(config, findings);
     let namespaces = namespaces::check(config, findings);
     let base = profile
         .as_deref()
@@ -135,8 +135,8 @@ fn assemble(
         hosts: entrance.hosts,
         origins,
         extraction: Extraction {
-            http: profile::carriers(&profile.credentials.http),
-            websocket: profile::carriers(&profile.credentials.websocket),
+            http: profile::carriers(&profile.credentials.http, findings),
+            websocket: profile::carriers(&profile.credentials.websocket, findings),
             token_size: limits.token_size,
         },
         verifiers: Verifiers {

@@ -12,6 +12,20 @@ use crate::config::{Config, ProfileName};
 use crate::profile::{self, By, CarrierName, Place, Profile, Refusal};
 use crate::snapshot::{Answer, Form, Materials, Replies};
 
+/// Headers that frame a message, name its host, or carry what is ours to say (RFC 9110 §6.4, §7.2).
+const TAKEN: [HeaderName; 10] = [
+    header::HOST,
+    header::CONTENT_LENGTH,
+    header::TRANSFER_ENCODING,
+    header::TE,
+    header::TRAILER,
+    header::CONNECTION,
+    header::UPGRADE,
+    header::EXPECT,
+    header::COOKIE,
+    header::AUTHORIZATION,
+];
+
 /// Where every fault of a profile is reported: the setting that chose it.
 pub(super) const AT: &str = "backend.profile";
 
@@ -38,7 +52,15 @@ pub(super) fn default_user(profile: &Profile, findings: &mut Findings) -> Option
     findings.take(AT, UserId::parse(user))
 }
 
-pub(super) fn carriers(names: &[CarrierName]) -> Vec<Carrier> {
+/// Where credentials may come from.
+pub(super) fn carriers(names: &[CarrierName], findings: &mut Findings) -> Vec<Carrier> {
+    for carrier in names {
+        if let Carrier::Header(name) = &carrier.0
+            && TAKEN.contains(name)
+        {
+            findings.error(AT, format!("credentials: {name} says something else"));
+        }
+    }
     names.iter().map(|name| name.0.clone()).collect()
 }
 
@@ -116,8 +138,11 @@ fn placement(place: &Place, name: &str, findings: &mut Findings) -> Option<Place
     match (place.headers.as_slice(), &place.path, place.by) {
         ([_, ..], None, None) => {
             let names = place.headers.iter().map(|name| name.parse::<HeaderName>());
-            let names = names.collect::<Result<_, _>>();
-            findings.take(AT, names).map(Placement::Headers)
+            let names: Vec<HeaderName> = findings.take(AT, names.collect::<Result<_, _>>())?;
+            if let Some(taken) = names.iter().find(|name| TAKEN.contains(name)) {
+                findings.error(AT, format!("{name}.headers: {taken} says something else"));
+            }
+            Some(Placement::Headers(names))
         }
         ([], Some(path), None) => match path.strip_suffix("/{id}") {
             Some(bare) if !bare.is_empty() && !bare.contains(['*', '{']) => {

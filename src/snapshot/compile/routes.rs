@@ -61,6 +61,10 @@ fn compile_one(
     let methods = methods(&route.methods).map_err(|fault| error("methods", fault));
     let access = access(route).map_err(|fault| error("require", fault));
     let others = others(route).map_err(|fault| error("others", fault));
+    if route.access == Some(config::Access::Open) && route.path.contains("{id}") {
+        let message = "an open route has no verified id that `{id}` could be held to";
+        error("path", message.to_owned());
+    }
     let (Ok(pattern), Ok(methods), Ok(access), Ok(others)) = (pattern, methods, access, others)
     else {
         return None;

@@ -42,15 +42,13 @@ impl Weak {
     }
 
     /// Looks for a published value and at the length.
-    pub(super) fn judge(self, at: &str, secret: &Secret, least: usize, findings: &mut Findings) {
+    pub(super) fn judge(self, fetched: &Fetched, least: usize, findings: &mut Findings) {
+        let Fetched { secret, at, name } = fetched;
         if is_published(secret) {
-            self.report(
-                at,
-                "this secret is published as a default: anyone knows it",
-                findings,
-            );
+            let why = format!("{name} is published as a default: anyone knows it");
+            self.report(at, &why, findings);
         } else if secret.expose().len() < least {
-            let why = format!("this secret has fewer than {least} bytes");
+            let why = format!("{name} has fewer than {least} bytes");
             self.report(at, &why, findings);
         }
     }
@@ -67,6 +65,8 @@ pub(super) fn is_published(secret: &Secret) -> bool {
 pub(super) struct Fetched {
     pub(super) secret: Secret,
     pub(super) at: String,
+    /// What it is called where nothing else tells which one is meant.
+    name: String,
 }
 
 /// The secret that a source names; nothing if none is named, or if it can't be had.
@@ -84,10 +84,14 @@ pub(super) fn fetch(
         }
     };
     let at = base() + source.suffix();
+    let name = match source {
+        SecretSource::Variable(name) => name.to_owned(),
+        SecretSource::Inline(_) | SecretSource::File(_) => "this secret".to_owned(),
+    };
     match materials.secret(source) {
         None => findings.error(at, NOT_LOADED),
-        Some(secret) if secret.is_empty() => findings.error(at, "this secret is empty"),
-        Some(secret) => return Some(Fetched { secret, at }),
+        Some(secret) if secret.is_empty() => findings.error(at, format!("{name} is empty")),
+        Some(secret) => return Some(Fetched { secret, at, name }),
     }
     None
 }

@@ -76,8 +76,8 @@ fn mint(
     let tells = told.contains(&Some(By::Token));
     match (&profile.backend_token, secret) {
         (_, None) if !tells => None,
-        (Some(token), Some(Fetched { secret, at })) => {
-            Weak::from_setting(config).judge(at, secret, LEAST, findings);
+        (Some(token), Some(fetched)) => {
+            Weak::from_setting(config).judge(fetched, LEAST, findings);
             let settings = settings(token, generation, findings)?;
             if tells
                 && !settings
@@ -90,11 +90,11 @@ fn mint(
                     "backend_token.claims name no user: `{user}` or `{uuid}`",
                 );
             }
-            Some(Mint::new(secret, settings))
+            Some(Mint::new(&fetched.secret, settings))
         }
-        (None, Some(Fetched { at, .. })) => {
+        (None, Some(fetched)) => {
             let message = format!("profile {} mints no token", profile.name);
-            findings.error(at, message);
+            findings.error(&*fetched.at, message);
             None
         }
         (None, None) => {
@@ -147,22 +147,36 @@ fn settings(
         Some((word.as_str().into(), permission))
     };
     let roles: Vec<_> = token.roles.iter().filter_map(role).collect();
-    let claim = |(name, value): (&String, &String)| (name.as_str().into(), claim(value));
+    if token.lifetime.0.is_zero() {
+        findings.error(AT, "backend_token.lifetime: no token is good for no time");
+    }
+    let claim = |(name, value): (&String, &String)| {
+        let claim = findings.take(AT, claim(name, value))?;
+        Some((name.as_str().into(), claim))
+    };
+    let claims: Vec<_> = token.claims.iter().filter_map(claim).collect();
     Some(MintSettings {
         algorithm,
         lifetime: token.lifetime.0,
-        claims: token.claims.iter().map(claim).collect(),
+        claims,
         roles,
         generation: generation.0,
     })
 }
 
-fn claim(value: &str) -> MintedClaim {
+fn claim(name: &str, value: &str) -> Result<MintedClaim, String> {
+    if name == "exp" {
+        return Err("backend_token.claims: `exp` is what `lifetime` says".to_owned());
+    }
     match value {
-        "{user}" => MintedClaim::User,
-        "{uuid}" => MintedClaim::Uuid,
-        "{roles}" => MintedClaim::Roles,
-        text => MintedClaim::Text(text.into()),
+        "{user}" => Ok(MintedClaim::User),
+        "{uuid}" => Ok(MintedClaim::Uuid),
+        "{roles}" => Ok(MintedClaim::Roles),
+        text if !text.contains(['{', '}']) => Ok(MintedClaim::Text(text.into())),
+        text => Err(format!(
+            "backend_token.claims: `{text}` is neither `{{user}}`, `{{uuid}}` or `{{roles}}` nor a \
+             text without braces"
+        )),
     }
 }
 
@@ -172,7 +186,7 @@ fn static_credential(
     shown: &CarrierName,
     findings: &mut Findings,
 ) -> UpstreamCredential {
-    let Some(Fetched { secret, at }) = fetched else {
+    let Some(Fetched { secret, at, .. }) = fetched else {
         return UpstreamCredential::None;
     };
     if secrets::is_published(&secret) {

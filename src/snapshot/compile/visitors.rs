@@ -22,7 +22,7 @@ pub(super) fn compile(
     let at = || "anonymous.secret".to_owned();
     let fetched = secrets::fetch(written.secret(), at, materials, findings);
     if let Some(fetched) = &fetched {
-        Weak::from_setting(config).judge(&fetched.at, &fetched.secret, LEAST, findings);
+        Weak::from_setting(config).judge(fetched, LEAST, findings);
     }
     let takes_visitors = |route: &crate::config::Route| route.access == Some(Access::Anonymous);
     if written.secret() == Ok(None)

@@ -13,6 +13,12 @@ pub(super) fn compile(
     if written.max_message.0 == 0 {
         findings.error("websocket.max_message", "no message fits in nothing");
     }
+    if written.max_per_user == Some(OrOff::Value(0)) {
+        findings.error(
+            "websocket.max_per_user",
+            "nobody could open a socket: deny the route",
+        );
+    }
     WebSocketSettings {
         max_message: written.max_message.0,
         idle_timeout: written.idle_timeout.value().map(|period| period.0),
