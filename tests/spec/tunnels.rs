@@ -181,10 +181,11 @@ async fn a_backend_that_has_said_all_hears_what_the_client_still_says() {
     let feed = Feed::new();
     let backend = Backend::always(Script::tunnel(&feed)).await;
     let (_sidecar, mut frames) = open(&backend).await;
+    // Made beforehand: who says nothing for a second has said all.
+    let rest = Frames::masked(0x82, &vec![b'x'; 4 << 20]);
     feed.half_close();
     assert_eq!(frames.close_code().await, 1011);
     assert!(frames.raw.until_closed().await.is_empty());
-    let rest = Frames::masked(0x82, &vec![b'x'; 4 << 20]);
     frames.raw.write_all(&rest).await;
     backend.until("the rest arrives", |seen| seen[0].after == rest).await;
 }

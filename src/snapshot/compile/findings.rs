@@ -4,6 +4,9 @@ use std::fmt::Display;
 
 use crate::config::Diagnostic;
 
+/// Where every fault of a profile is reported: the setting that chose it.
+pub(super) const AT_PROFILE: &str = "backend.profile";
+
 /// All errors and warnings so far.
 #[derive(Debug, Default)]
 pub(super) struct Findings(Vec<Diagnostic>);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
-use super::findings::Findings;
+use super::findings::{AT_PROFILE as AT, Findings};
 use super::secrets::NOT_LOADED;
 use super::shown::Shown;
 use crate::auth::{Carrier, Pattern, Placement, Protected, Rewrite, UserId, Visitors};
@@ -25,9 +25,6 @@ const TAKEN: [HeaderName; 10] = [
     header::COOKIE,
     header::AUTHORIZATION,
 ];
-
-/// Where every fault of a profile is reported: the setting that chose it.
-pub(super) const AT: &str = "backend.profile";
 
 /// The profile that the configuration names.
 pub(super) fn chosen(

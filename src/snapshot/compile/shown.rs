@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderValue, header};
 
-use super::findings::Findings;
-use super::profile::AT;
+use super::findings::{AT_PROFILE as AT, Findings};
 use super::secrets::{self, Fetched, Weak};
 use crate::auth::{
     Carrier, Mint, MintSettings, MintedClaim, Permission, SignatureAlgorithm, UpstreamCredential,
