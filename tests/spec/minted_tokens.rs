@@ -32,8 +32,10 @@ fn told(seen: &Seen) -> Map<String, Value> {
 #[tokio::test]
 async fn each_user_is_named_by_a_token_of_its_own() {
     let backend = Backend::start().await;
-    let setup =
-        cat_2(&backend).key("alice").key_with("root", "user = \"root\"\npermissions = [\"*:*\"]");
+    let setup = cat_2(&backend)
+        .key("alice")
+        .key("bob")
+        .key_with("root", "user = \"root\"\npermissions = [\"*:*\"]");
     let sidecar = setup.start().await;
     let claimed = sidecar
         .get("/me")
@@ -42,7 +44,9 @@ async fn each_user_is_named_by_a_token_of_its_own() {
         .header("Cookie", "access_token=evil");
     assert_eq!(claimed.status().await, 200);
     assert_eq!(sidecar.get("/me").key("root").status().await, 200);
-    let [alice, root] = &backend.seen()[..] else { panic!() };
+    assert_eq!(sidecar.get("/me").key("bob").status().await, 200);
+    let [alice, root, bob] = &backend.seen()[..] else { panic!() };
+    assert_eq!(told(bob)["username"], "bob", "who may do as much as alice is not alice");
     assert_eq!(told(alice)["username"], "alice");
     assert_eq!(told(alice)["roles"], Value::Array(vec![]));
     assert_eq!(told(root)["roles"], Value::from(vec!["admin"]));
