@@ -18,7 +18,8 @@ pub struct Admission {
     pub(super) target: Uri,
     /// The `Host` line, if there was one.
     pub(super) host: Option<HeaderValue>,
-    pub(super) newcomer: Option<NewVisitor>,
+    /// Rare, and an admission is moved about.
+    pub(super) newcomer: Option<Box<NewVisitor>>,
 }
 
 impl Admission {
@@ -43,7 +44,7 @@ impl Admission {
     /// A visitor whom nobody has seen before, if it is one.
     #[must_use]
     pub fn newcomer(&self) -> Option<&NewVisitor> {
-        self.newcomer.as_ref()
+        self.newcomer.as_deref()
     }
 
     /// The authority the client addressed, as it wrote it.

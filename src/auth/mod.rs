@@ -118,7 +118,7 @@ struct Passed {
     permit: Permit,
     transport: Transport,
     presented: Presented,
-    newcomer: Option<NewVisitor>,
+    newcomer: Option<Box<NewVisitor>>,
 }
 
 /// How a credential came with a request.
@@ -217,7 +217,7 @@ impl Gate {
         let mut newcomer = None;
         let permit = rule.authorize(identity, &path, || {
             let visitor = self.receive(&asked, now);
-            newcomer = visitor.newcomer;
+            newcomer = visitor.newcomer.map(Box::new);
             visitor.identity
         })?;
         Ok(Passed {
