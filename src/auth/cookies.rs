@@ -39,7 +39,10 @@ pub(super) fn strip(headers: &mut HeaderMap, names: &[Box<str>]) {
     }
 }
 
-/// What the cookies of this name hold; `None` for what can't be a credential.
+/// What the cookies of this very name hold; `None` for what can't be a credential.
+///
+/// A name in disguise is taken out like the name itself, and never believed: a browser guards names
+/// such as `__Host-…` by their letters (RFC 6265bis §4.1.3), and anybody beside us sets another.
 pub(super) fn values<'h>(
     headers: &'h HeaderMap,
     name: &str,
@@ -49,7 +52,7 @@ pub(super) fn values<'h>(
     cookies.filter_map(move |cookie| {
         let at = cookie.iter().position(|byte| *byte == b'=')?;
         let (written, value) = cookie.split_at_checked(at)?;
-        (trim(written) == name.as_bytes()).then(|| {
+        (written.trim_ascii() == name.as_bytes()).then(|| {
             let value = value.get(1..)?.trim_ascii();
             let quoted = value
                 .strip_prefix(b"\"")
@@ -140,6 +143,15 @@ mod tests {
         }
         let found: Vec<_> = values(&headers, "jwt").collect();
         assert_eq!(found, [Some("a"), Some("c"), None]);
+        for disguised in [
+            &b"\xa0jwt=x"[..],
+            b"jwt\x85=x",
+            b"\"jwt\"=x",
+            b"\xc2\xa0jwt=x",
+        ] {
+            headers.insert(header::COOKIE, HeaderValue::from_bytes(disguised).unwrap());
+            assert_eq!(values(&headers, "jwt").count(), 0, "{disguised:?}");
+        }
     }
 
     #[test]

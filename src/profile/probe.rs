@@ -44,8 +44,10 @@ impl Probe {
     #[must_use]
     pub fn is_weak(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> bool {
         let held = |part: &String| {
-            body.windows(part.len())
-                .any(|window| window == part.as_bytes())
+            part.is_empty()
+                || body
+                    .windows(part.len())
+                    .any(|window| window == part.as_bytes())
         };
         self.weak.0.contains(&status)
             && self.weak_body.as_ref().is_none_or(held)
@@ -210,5 +212,7 @@ mod tests {
         assert!(!weak(403, &cookie, "token"));
         assert!(!weak(200, &cookie, "toke"));
         assert!(!weak(200, &HeaderMap::new(), "token"));
+        let nothing = self::probe("path = '/'\nweak = [200]\nweak_body = ''").unwrap();
+        assert!(nothing.is_weak(StatusCode::OK, &cookie, b""));
     }
 }
