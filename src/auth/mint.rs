@@ -140,7 +140,7 @@ impl Mint {
     /// `Bearer` and a token, where no token names anybody.
     #[must_use]
     pub fn authorization_for_nobody(&self, now: Timestamp) -> Option<HeaderValue> {
-        self.authorization(None, &mut Minted::new(1), now)
+        self.sign(None, 0, now.after(self.settings.lifetime))
     }
 
     /// The roles whose permission the caller holds, one bit each.
@@ -307,6 +307,9 @@ mod tests {
         let nameless = mint(1, &[("typ", MintedClaim::Text("x".into()))]);
         let value = nameless.authorization(None, &mut minted, NOON).unwrap();
         assert_eq!(claims(&value)["typ"], "x");
+        let alone = nameless.authorization_for_nobody(NOON);
+        assert_eq!(alone.as_ref(), Some(&value));
+        assert!(cat(1).authorization_for_nobody(NOON).is_none());
         let alice = identity("alice", "A:B", None);
         let same = nameless.authorization(Some(&alice), &mut minted, NOON);
         assert_eq!(same.unwrap(), value);

@@ -188,6 +188,7 @@ async fn a_profile_that_cannot_be_meant_does_not_start() {
         (minting.replace("name = \"{user}\"", "exp = \"{user}\""), "what `lifetime` says"),
         (minting.replace("\"5m\"", "\"0s\""), "no token is good"),
         (minting.replace("{user}\"", "somebody\""), "name no user"),
+        (minting.clone(), "shown as `bearer`"),
         (minting.replace("HS256", "RS256"), "HS256, HS384 or HS512"),
         (PROFILE.replace("\"/login\"", "\"/login/{id}\""), "no verified id"),
         (PROFILE.replace("\"x-parrot-owner\"", "\"content-length\""), "says something else"),

@@ -48,13 +48,21 @@ pub(super) fn compile(
     let names_users = mint.as_ref().is_some_and(|mint| mint.names_users());
     secrets.extend(jwt.filter(|_| names_users).map(|fetched| fetched.secret));
     let carriers = &profile.backend_credential;
-    let mut choose = |fetched: Option<Fetched>, carrier| match (fetched, &mint) {
+    let mut choose = |fetched: Option<Fetched>, carrier: &CarrierName| match (fetched, &mint) {
         (Some(fetched), Some(_)) => {
             let message = "beside jwt_secret: the backend is shown a minted token";
             findings.error(fetched.at, message);
             UpstreamCredential::None
         }
-        (None, Some(mint)) => UpstreamCredential::Minted(Arc::clone(mint)),
+        (None, Some(mint)) => {
+            if *carrier != CarrierName::default() {
+                findings.error(
+                    AT,
+                    "a minted token is shown as `bearer`, and in no other way",
+                );
+            }
+            UpstreamCredential::Minted(Arc::clone(mint))
+        }
         (fetched, None) => static_credential(fetched, carrier, findings),
     };
     Shown {
