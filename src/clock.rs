@@ -65,3 +65,13 @@ impl Timestamp {
         Duration::from_millis(u64::try_from(later.0.saturating_sub(self.0)).unwrap_or(0))
     }
 }
+/// As RFC 3339 writes it, in UTC: `2026-11-23T19:40:03.120Z`.
+impl std::fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(time) => write!(f, "{time}"),
+            // Outside the years that have four digits.
+            Err(_) => write!(f, "{} ms", self.0),
+        }
+    }
+}

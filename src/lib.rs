@@ -29,6 +29,7 @@ pub mod tls;
 // L2: what the operator wrote.
 pub mod config;
 pub mod profile;
+pub mod store;
 // L3: what runs.
 pub mod snapshot;
 // What is open under it.

@@ -8,6 +8,7 @@ mod authority;
 mod cookies;
 mod credential;
 mod denial;
+mod directory;
 mod extract;
 mod handshake;
 mod mint;
@@ -34,6 +35,11 @@ pub use cookies::is_of_a_token;
 pub use credential::Carrier;
 use credential::Credential;
 pub use denial::{Denial, Denied};
+pub use directory::{
+    Account, AccountId, Directory, InvalidKeyName, InvalidPurpose, KeyName, KeyOwner, Kid,
+    PasswordHash, Purpose, Record, Revocation, SigningAlgorithm, SigningKey, Status, StoredKey,
+    TokenId,
+};
 pub use extract::Extraction;
 pub use handshake::Transport;
 pub use mint::{Mint, MintSettings, MintedClaim, SignatureAlgorithm};

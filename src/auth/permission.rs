@@ -45,6 +45,19 @@ impl Permission {
         (&*self.resource == "*" || self.resource == required.resource)
             && (&*self.action == "*" || self.action == required.action)
     }
+
+    /// What both cover, if that is anything.
+    fn meet(&self, other: &Self) -> Option<Self> {
+        let word = |one: &Arc<str>, other: &Arc<str>| match (&**one, &**other) {
+            ("*", _) => Some(Arc::clone(other)),
+            (_, "*") => Some(Arc::clone(one)),
+            (word, same) => (word == same).then(|| Arc::clone(one)),
+        };
+        Some(Self {
+            resource: word(&self.resource, &other.resource)?,
+            action: word(&self.action, &other.action)?,
+        })
+    }
 }
 
 fn word(text: &str) -> bool {
@@ -76,6 +89,16 @@ impl Permissions {
     #[must_use]
     pub fn allow(&self, required: &Permission) -> bool {
         self.0.iter().any(|granted| granted.covers(required))
+    }
+
+    /// What both grant.
+    #[must_use]
+    pub fn meet(&self, other: &Self) -> Self {
+        let pairs = self
+            .0
+            .iter()
+            .flat_map(|one| other.0.iter().map(move |other| (one, other)));
+        pairs.filter_map(|(one, other)| one.meet(other)).collect()
     }
 
     /// The grants, sorted.

@@ -1,0 +1,220 @@
+//! [`Directory`]: users, keys and revocations as plain data, as they were last read from the store.
+//!
+//! It grows by [`Record`]s. Each part is cut into shards behind `Arc`s, so that a copy of a
+//! directory of a hundred thousand keys with one change costs what the change costs, and not what
+//! the directory does.
+
+mod account;
+mod record;
+mod sharded;
+mod signing_key;
+mod stored_key;
+
+use std::sync::Arc;
+
+pub use account::{Account, AccountId, PasswordHash, Status};
+pub use record::{Record, Revocation};
+use sharded::Sharded;
+pub use signing_key::{InvalidPurpose, Kid, Purpose, SigningAlgorithm, SigningKey, TokenId};
+pub use stored_key::{InvalidKeyName, KeyName, KeyOwner, StoredKey};
+
+use super::{Permissions, UserId, verify::KeyDigest};
+use crate::clock::Timestamp;
+
+/// Everything the store holds that decides about requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Directory {
+    accounts: Sharded<AccountId, Member>,
+    /// By case-folded name.
+    names: Sharded<Box<str>, AccountId>,
+    keys: Sharded<KeyDigest, StoredKey>,
+    key_names: Sharded<KeyName, KeyDigest>,
+    revoked: Sharded<TokenId, Timestamp>,
+    signing_keys: Vec<Arc<SigningKey>>,
+    tokens_end: Option<Timestamp>,
+}
+
+/// An account, and the keys that are its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Member {
+    account: Account,
+    keys: Vec<KeyDigest>,
+}
+
+impl Directory {
+    /// The account of this id.
+    #[must_use]
+    pub fn account(&self, id: AccountId) -> Option<&Account> {
+        self.accounts.look_up(&id).map(|member| &member.account)
+    }
+
+    /// The account of this name, case-folded.
+    #[must_use]
+    pub fn account_named(&self, username: &str) -> Option<&Account> {
+        let id = self.names.look_up(&*username.to_ascii_lowercase())?;
+        self.account(*id)
+    }
+
+    /// Every account, in no order.
+    pub fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.values().map(|member| &member.account)
+    }
+
+    /// How many accounts there are.
+    #[must_use]
+    pub fn account_count(&self) -> usize {
+        self.accounts.len()
+    }
+
+    /// The key of this digest.
+    #[must_use]
+    pub fn key(&self, digest: KeyDigest) -> Option<&StoredKey> {
+        self.keys.look_up(&digest)
+    }
+
+    /// The key of this name.
+    #[must_use]
+    pub fn key_named(&self, name: &KeyName) -> Option<&StoredKey> {
+        self.key(*self.key_names.look_up(name)?)
+    }
+
+    /// The keys that are an account's own.
+    pub fn keys_of(&self, id: AccountId) -> impl Iterator<Item = &StoredKey> {
+        let member = self.accounts.look_up(&id);
+        let digests = member.map_or(&[][..], |member| &member.keys);
+        digests.iter().filter_map(|digest| self.key(*digest))
+    }
+
+    /// Every key, in no order.
+    pub fn keys(&self) -> impl Iterator<Item = &StoredKey> {
+        self.keys.values()
+    }
+
+    /// How many keys there are.
+    #[must_use]
+    pub fn key_count(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether this token was revoked by itself.
+    #[must_use]
+    pub fn is_revoked(&self, token: TokenId) -> bool {
+        self.revoked.look_up(&token).is_some()
+    }
+
+    /// Tokens that were revoked by themselves, in no order.
+    pub fn revocations(&self) -> impl Iterator<Item = Revocation> {
+        self.revoked.iter().map(|(token, until)| Revocation {
+            token: *token,
+            until: *until,
+        })
+    }
+
+    /// Tokens issued until then count no more, whoever's they are.
+    #[must_use]
+    pub fn tokens_end(&self) -> Option<Timestamp> {
+        self.tokens_end
+    }
+
+    /// The keys that our own tokens are signed with, the newest of a purpose last.
+    #[must_use]
+    pub fn signing_keys(&self) -> &[Arc<SigningKey>] {
+        &self.signing_keys
+    }
+
+    /// The permissions of a key that is an account's own: never above its owner's.
+    #[must_use]
+    pub fn permissions_of(&self, key: &StoredKey) -> Permissions {
+        match &key.owner {
+            KeyOwner::Account(owner) => {
+                let owner = self.account(*owner);
+                owner.map_or_else(Permissions::default, |owner| {
+                    key.permissions.meet(&owner.permissions)
+                })
+            }
+            KeyOwner::Bound(_) | KeyOwner::Acting(_) => key.permissions.clone(),
+        }
+    }
+
+    /// Takes in what the store says now.
+    pub fn absorb(&mut self, record: Record) {
+        match record {
+            Record::Account(account) => self.put_account(account),
+            Record::AccountGone(id) => self.drop_account(id),
+            Record::Key(key) => self.put_key(key),
+            Record::KeyGone(name) => self.drop_key(&name),
+            Record::Revoked(Revocation { token, until }) => self.revoked.insert(token, until),
+            Record::RevocationGone(token) => drop(self.revoked.remove(&token)),
+            Record::TokensEnd(until) => self.tokens_end = Some(until),
+            Record::SigningKey(key) => self.put_signing_key(key),
+            Record::SigningKeyGone(kid) => self.signing_keys.retain(|key| key.kid != kid),
+        }
+    }
+
+    fn put_account(&mut self, account: Account) {
+        let (id, folded) = (account.id, folded(&account.username));
+        let earlier = self.accounts.remove(&id);
+        let keys = earlier.map_or_else(Vec::new, |earlier| {
+            self.forget_name(&earlier.account);
+            earlier.keys
+        });
+        self.names.insert(folded, id);
+        self.accounts.insert(id, Member { account, keys });
+    }
+
+    fn drop_account(&mut self, id: AccountId) {
+        let Some(member) = self.accounts.remove(&id) else {
+            return;
+        };
+        self.forget_name(&member.account);
+        for digest in member.keys {
+            if let Some(key) = self.keys.remove(&digest) {
+                self.key_names.remove(&key.name);
+            }
+        }
+    }
+
+    /// Unless somebody else bears it by now.
+    fn forget_name(&mut self, account: &Account) {
+        let name = folded(&account.username);
+        if self.names.look_up(&*name) == Some(&account.id) {
+            self.names.remove(&*name);
+        }
+    }
+
+    fn put_key(&mut self, key: StoredKey) {
+        self.drop_key(&key.name);
+        if let KeyOwner::Account(owner) = &key.owner {
+            self.accounts
+                .change(owner, |member| member.keys.push(key.digest));
+        }
+        self.key_names.insert(key.name.clone(), key.digest);
+        self.keys.insert(key.digest, key);
+    }
+
+    fn drop_key(&mut self, name: &KeyName) {
+        let digest = self.key_names.remove(name);
+        let Some(key) = digest.and_then(|digest| self.keys.remove(&digest)) else {
+            return;
+        };
+        if let KeyOwner::Account(owner) = &key.owner {
+            self.accounts.change(owner, |member| {
+                member.keys.retain(|digest| *digest != key.digest);
+            });
+        }
+    }
+
+    fn put_signing_key(&mut self, key: SigningKey) {
+        self.signing_keys.retain(|other| other.kid != key.kid);
+        self.signing_keys.push(Arc::new(key));
+        self.signing_keys
+            .sort_by(|one, other| (one.created, &one.kid).cmp(&(other.created, &other.kid)));
+    }
+}
+
+fn folded(username: &UserId) -> Box<str> {
+    username.as_str().to_ascii_lowercase().into()
+}
+
+#[cfg(test)]
+mod tests;
