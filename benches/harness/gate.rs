@@ -48,7 +48,7 @@ pub(crate) fn gate(keys: u32) -> Gate {
         verifiers: Verifiers {
             keys: table.build(),
             issuers: vec![issuer()],
-            default_user: None,
+            ..Verifiers::default()
         },
         policy: Policy::new(vec![Rule {
             name: "/**".into(),

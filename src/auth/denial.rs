@@ -35,6 +35,10 @@ pub enum Denial {
     ForeignOrigin,
     /// The path has no place where the backend would read the identity.
     NoPlaceForIdentity,
+    /// A session's cookie on a request that may change something, without its display token.
+    SessionAlone,
+    /// It may be good: the store that knows could not be read yet.
+    StoreUnread,
 }
 
 impl Denial {
@@ -53,6 +57,8 @@ impl Denial {
             Self::Forbidden => "not permitted",
             Self::MayNotActAs => "may not act as this user",
             Self::ForeignOrigin => "foreign origin",
+            Self::SessionAlone => "session without its display token",
+            Self::StoreUnread => "store not read yet",
             Self::NoPlaceForIdentity => "no place for the identity",
         }
     }

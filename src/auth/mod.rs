@@ -11,8 +11,10 @@ mod denial;
 mod directory;
 mod extract;
 mod handshake;
+mod identify;
 mod mint;
 mod origin;
+mod own_token;
 mod path;
 mod permission;
 mod policy;
@@ -33,7 +35,6 @@ pub use admission::Admission;
 pub use authority::{HostPattern, Hosts};
 pub use cookies::is_of_a_token;
 pub use credential::Carrier;
-use credential::Credential;
 pub use denial::{Denial, Denied};
 pub use directory::{
     Account, AccountId, Directory, InvalidKeyName, InvalidPurpose, KeyName, KeyOwner, Kid,
@@ -44,6 +45,7 @@ pub use extract::Extraction;
 pub use handshake::Transport;
 pub use mint::{Mint, MintSettings, MintedClaim, SignatureAlgorithm};
 pub use origin::{Origins, Security};
+pub use own_token::{OwnToken, SigningError, TokenSubject};
 pub use path::{EncodedSlash, PathError, RequestPath};
 pub use permission::{InvalidPermission, Permission, Permissions};
 pub use policy::{
@@ -56,12 +58,12 @@ use rewrite::Caller;
 pub use rewrite::{Placement, Rewrite, UpstreamCredential};
 pub use subject::{InvalidGlob, InvalidUserId, UserGlob, UserId};
 pub use verify::{
-    Algorithm, Audience, CredentialId, Identity, InvalidTemplate, IssuerSettings, JwtVerifier,
-    KeyDigest, KeyFingerprint, KeyId, KeySet, KeySetError, KeySettings, KeyTable, KeyTableBuilder,
-    Memo, Rejection, Reserved, SpeaksFor, TableConflict, Transports, UserTemplate, Verifiers,
+    AccountSettings, Accounts, Algorithm, Audience, CredentialId, Identity, InvalidTemplate,
+    IssuerSettings, JwtVerifier, KeyDigest, KeyFingerprint, KeyId, KeySet, KeySetError,
+    KeySettings, KeyTable, KeyTableBuilder, Known, Memo, Rejection, Reserved, SessionProof,
+    SpeaksFor, TableConflict, Transports, UserTemplate, Verifiers,
 };
 pub use visitor::{NewVisitor, Visitors};
-use visitor::{Page, Visitor};
 use well_formed::{check_framing, check_method, check_query, check_target, check_values};
 
 use crate::clock::Timestamp;
@@ -232,56 +234,6 @@ impl Gate {
             presented,
             newcomer,
         })
-    }
-
-    /// Who is calling, by the one credential that was sent on purpose, or else by the one that a
-    /// browser added.
-    fn identify(
-        &self,
-        asked: &Asked<'_>,
-        memo: &mut Memo,
-        now: Timestamp,
-    ) -> Result<(Option<Identity>, Presented), Denial> {
-        let Asked {
-            head,
-            transport,
-            rule,
-            ..
-        } = *asked;
-        let mut verify = |credential: Credential<'_>| {
-            let assertion = || self.rewrite.assertion(head, asked.path, transport);
-            self.verifiers
-                .verify(&credential, assertion, transport, memo, now)
-        };
-        if let Some(credential) = self.extraction.find(head, transport)? {
-            return verify(credential).map(|identity| (Some(identity), Presented::OnPurpose));
-        }
-        let ignores = |rule: &Rule| rule.cookie_credential == CookieCredential::Ignore;
-        if rule.is_some_and(ignores) || !self.origins.is_of_our_pages(head, transport) {
-            return Ok((None, Presented::ByItself));
-        }
-        let ambient = self.extraction.ambient(head, transport);
-        let identity = ambient.and_then(|found| found.map(verify).transpose());
-        let identity = match (identity, rule.map(|rule| &rule.access)) {
-            // A browser goes on sending it, whoever it was for.
-            (Err(_), Some(Access::Open | Access::Anonymous)) => None,
-            (identity, _) => identity?,
-        };
-        Ok((identity, Presented::ByItself))
-    }
-
-    /// A caller without a credential, where the rule takes such.
-    fn receive(&self, asked: &Asked<'_>, now: Timestamp) -> Visitor {
-        let Asked {
-            head, transport, ..
-        } = *asked;
-        let claimed = self.rewrite.assertion(head, asked.path, transport);
-        let page = if self.origins.is_of_our_pages(head, transport) {
-            Page::Ours
-        } else {
-            Page::Foreign
-        };
-        self.visitors.receive(head, claimed, page, now)
     }
 
     /// Judges again what a tunnel or a long response was admitted for: until when it may live on

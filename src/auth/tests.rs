@@ -2,6 +2,7 @@ use http::{Method, Request, Uri};
 
 use super::*;
 
+mod accounts;
 mod admission;
 mod cookies;
 

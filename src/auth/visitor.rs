@@ -106,7 +106,7 @@ impl Visitors {
         let holds = match earlier.basis() {
             Basis::Visitor(VisitorBasis::Given(digest)) => *digest == self.digest,
             Basis::Visitor(VisitorBasis::Claimed) => self.is_claimable(earlier.user()),
-            Basis::Key(_) | Basis::Token(_) => false,
+            Basis::Key(_) | Basis::Token(_) | Basis::Own(_) => false,
         };
         match earlier.expires() {
             _ if !holds => Err(Rejection::User),

@@ -66,6 +66,9 @@ impl Refusal {
     }
 }
 
+/// When it is worth a try again what a store had to say that could not be read yet.
+const STORE_PATIENCE: Duration = Duration::from_secs(1);
+
 fn denied(denial: Denial, transport: Transport, replies: &Replies) -> Response<Bytes> {
     let status = match denial {
         Denial::NoCredential | Denial::Unauthenticated(_) => {
@@ -77,6 +80,7 @@ fn denied(denial: Denial, transport: Transport, replies: &Replies) -> Response<B
         Denial::Forbidden
         | Denial::MayNotActAs
         | Denial::ForeignOrigin
+        | Denial::SessionAlone
         | Denial::NoPlaceForIdentity => {
             return whole(match transport {
                 Transport::Http => &replies.forbidden,
@@ -93,6 +97,9 @@ fn denied(denial: Denial, transport: Transport, replies: &Replies) -> Response<B
             headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
             headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
             return response;
+        }
+        Denial::StoreUnread => {
+            return later(StatusCode::SERVICE_UNAVAILABLE, STORE_PATIENCE, replies);
         }
         Denial::Malformed(_) | Denial::Ambiguous => StatusCode::BAD_REQUEST,
         Denial::WrongHost => StatusCode::MISDIRECTED_REQUEST,

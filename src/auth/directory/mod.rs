@@ -27,7 +27,7 @@ pub struct Directory {
     accounts: Sharded<AccountId, Member>,
     /// By case-folded name.
     names: Sharded<Box<str>, AccountId>,
-    keys: Sharded<KeyDigest, StoredKey>,
+    keys: Sharded<KeyDigest, Held>,
     key_names: Sharded<KeyName, KeyDigest>,
     revoked: Sharded<TokenId, Timestamp>,
     signing_keys: Vec<Arc<SigningKey>>,
@@ -39,6 +39,14 @@ pub struct Directory {
 struct Member {
     account: Account,
     keys: Vec<KeyDigest>,
+}
+
+/// A key, and what it comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Held {
+    key: StoredKey,
+    /// What both the key and its owner may do.
+    permissions: Permissions,
 }
 
 impl Directory {
@@ -69,7 +77,7 @@ impl Directory {
     /// The key of this digest.
     #[must_use]
     pub fn key(&self, digest: KeyDigest) -> Option<&StoredKey> {
-        self.keys.look_up(&digest)
+        self.keys.look_up(&digest).map(|held| &held.key)
     }
 
     /// The key of this name.
@@ -87,7 +95,7 @@ impl Directory {
 
     /// Every key, in no order.
     pub fn keys(&self) -> impl Iterator<Item = &StoredKey> {
-        self.keys.values()
+        self.keys.values().map(|held| &held.key)
     }
 
     /// How many keys there are.
@@ -122,18 +130,10 @@ impl Directory {
         &self.signing_keys
     }
 
-    /// The permissions of a key that is an account's own: never above its owner's.
+    /// What the key of this digest may do: of an account's own, never more than the account.
     #[must_use]
-    pub fn permissions_of(&self, key: &StoredKey) -> Permissions {
-        match &key.owner {
-            KeyOwner::Account(owner) => {
-                let owner = self.account(*owner);
-                owner.map_or_else(Permissions::default, |owner| {
-                    key.permissions.meet(&owner.permissions)
-                })
-            }
-            KeyOwner::Bound(_) | KeyOwner::Acting(_) => key.permissions.clone(),
-        }
+    pub fn permissions_of(&self, digest: KeyDigest) -> Option<&Permissions> {
+        self.keys.look_up(&digest).map(|held| &held.permissions)
     }
 
     /// Takes in what the store says now.
@@ -158,6 +158,11 @@ impl Directory {
             self.forget_name(&earlier.account);
             earlier.keys
         });
+        for digest in &keys {
+            self.keys.change(digest, |held| {
+                held.permissions = held.key.permissions.meet(&account.permissions);
+            });
+        }
         self.names.insert(folded, id);
         self.accounts.insert(id, Member { account, keys });
     }
@@ -169,7 +174,7 @@ impl Directory {
         self.forget_name(&member.account);
         for digest in member.keys {
             if let Some(key) = self.keys.remove(&digest) {
-                self.key_names.remove(&key.name);
+                self.key_names.remove(&key.key.name);
             }
         }
     }
@@ -184,17 +189,22 @@ impl Directory {
 
     fn put_key(&mut self, key: StoredKey) {
         self.drop_key(&key.name);
-        if let KeyOwner::Account(owner) = &key.owner {
-            self.accounts
-                .change(owner, |member| member.keys.push(key.digest));
-        }
+        let permissions = match &key.owner {
+            KeyOwner::Account(owner) => {
+                self.accounts
+                    .change(owner, |member| member.keys.push(key.digest));
+                let owner = self.account(*owner).map(|owner| &owner.permissions);
+                owner.map_or_else(Permissions::default, |owner| key.permissions.meet(owner))
+            }
+            KeyOwner::Bound(_) | KeyOwner::Acting(_) => key.permissions.clone(),
+        };
         self.key_names.insert(key.name.clone(), key.digest);
-        self.keys.insert(key.digest, key);
+        self.keys.insert(key.digest, Held { key, permissions });
     }
 
     fn drop_key(&mut self, name: &KeyName) {
         let digest = self.key_names.remove(name);
-        let Some(key) = digest.and_then(|digest| self.keys.remove(&digest)) else {
+        let Some(Held { key, .. }) = digest.and_then(|digest| self.keys.remove(&digest)) else {
             return;
         };
         if let KeyOwner::Account(owner) = &key.owner {

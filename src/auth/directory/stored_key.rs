@@ -29,6 +29,11 @@ pub struct StoredKey {
     pub expires: Option<Timestamp>,
 }
 
+impl StoredKey {
+    /// What every generated key begins with.
+    pub const PREFIX: &str = "dw_";
+}
+
 /// Whom a key of the store speaks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyOwner {

@@ -1,6 +1,7 @@
 //! API keys: looked up by the SHA-256 digest of the whole key.
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, hash_map::Entry},
     fmt,
     hash::BuildHasherDefault,
@@ -79,11 +80,11 @@ enum Naming {
     FromFile,
 }
 
-/// A key found in the table.
+/// A key that is known.
 pub(super) struct Found<'t> {
     digest: KeyDigest,
     naming: Naming,
-    settings: &'t KeySettings,
+    settings: Cow<'t, KeySettings>,
 }
 
 impl KeyTable {
@@ -111,7 +112,7 @@ impl KeyTable {
         Some(Found {
             digest,
             naming: entry.naming,
-            settings,
+            settings: Cow::Borrowed(settings),
         })
     }
 }
@@ -205,7 +206,31 @@ impl KeyTableBuilder {
     }
 }
 
-impl Found<'_> {
+impl<'t> Found<'t> {
+    /// One that has a name of its own.
+    pub(super) const fn declared(digest: KeyDigest, settings: Cow<'t, KeySettings>) -> Self {
+        Self {
+            digest,
+            naming: Naming::Declared,
+            settings,
+        }
+    }
+
+    /// What it grants to one whom it has named, as long as it may.
+    pub(super) fn permissions_as(
+        &self,
+        user: &UserId,
+        now: Timestamp,
+    ) -> Result<Permissions, Rejection> {
+        self.unexpired(now)?;
+        match &self.settings.speaks_for {
+            SpeaksFor::Acting(globs) if globs.iter().any(|glob| glob.matches(user)) => {
+                Ok(self.settings.permissions.clone())
+            }
+            SpeaksFor::Acting(_) | SpeaksFor::Bound(_) => Err(Rejection::User),
+        }
+    }
+
     /// The identity this key stands for, given what the client says of itself.
     pub(super) fn identify(
         &self,

@@ -3,7 +3,7 @@
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::Rejection;
+use super::{Rejection, jwt::decode};
 use crate::clock::Timestamp;
 
 /// The payload of a token whose signature was verified: its JSON, kept compactly so that a later
@@ -43,18 +43,23 @@ const FARTHEST: f64 = 9e12;
 
 /// A JSON object in which no name comes twice (RFC 7515 §4, RFC 7519 §4).
 #[derive(Debug)]
-pub(super) struct Object(Map<String, Value>);
+pub(in crate::auth) struct Object(Map<String, Value>);
 
 impl Object {
-    pub(super) fn parse(json: &[u8]) -> Result<Self, ClaimsError> {
+    pub(in crate::auth) fn parse(json: &[u8]) -> Result<Self, ClaimsError> {
         serde_json::from_slice(json).map_err(|_| ClaimsError::NotAnObject)
     }
 
-    pub(super) fn claim(&self, name: &str) -> Option<&Value> {
+    /// Of the payload of a token, as it stands there.
+    pub(super) fn decode(payload: &str) -> Result<Self, Rejection> {
+        Ok(Self::parse(&decode(payload)?)?)
+    }
+
+    pub(in crate::auth) fn claim(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
 
-    pub(super) fn text(&self, name: &str) -> Result<Option<&str>, ClaimsError> {
+    pub(in crate::auth) fn text(&self, name: &str) -> Result<Option<&str>, ClaimsError> {
         match self.0.get(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -64,7 +69,7 @@ impl Object {
 
     /// A `NumericDate` (RFC 7519 §2): a JSON number of seconds, fractions allowed. One that no
     /// clock will ever show is none.
-    pub(super) fn time(&self, name: &str) -> Result<Option<Timestamp>, ClaimsError> {
+    pub(in crate::auth) fn time(&self, name: &str) -> Result<Option<Timestamp>, ClaimsError> {
         match self.0.get(name) {
             None => Ok(None),
             Some(Value::Number(number)) => {

@@ -32,6 +32,18 @@ impl KeyDigest {
         Some(Self(bytes))
     }
 
+    /// Of the 32 bytes themselves.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// Its first four bytes: enough to tell keys apart in a log, useless to guess one.
     pub(super) fn beginning(&self) -> [u8; 4] {
         self.0.first_chunk().copied().unwrap_or_default()

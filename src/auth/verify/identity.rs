@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Algorithm, Claims, KeyDigest, KeyFingerprint, KeyId};
+use super::{Algorithm, Claims, KeyDigest, KeyFingerprint, KeyId, Use};
 use crate::{
-    auth::{permission::Permissions, subject::UserId},
+    auth::{Kid, OwnToken, Purpose, permission::Permissions, subject::UserId},
     clock::Timestamp,
 };
 
@@ -28,6 +28,8 @@ pub enum CredentialId {
     Key(KeyId),
     /// A token of the issuer of this name.
     Issuer(Arc<str>),
+    /// A token of ours.
+    Account,
     /// No credential: a visitor of an anonymous route.
     Visitor,
 }
@@ -37,6 +39,7 @@ impl std::fmt::Display for CredentialId {
         match self {
             Self::Key(id) => write!(f, "{id}"),
             Self::Issuer(name) => f.write_str(name),
+            Self::Account => f.write_str("account"),
             Self::Visitor => f.write_str("visitor"),
         }
     }
@@ -49,8 +52,28 @@ pub(in crate::auth) enum Basis {
     Key(KeyDigest),
     /// A token.
     Token(TokenBasis),
+    /// A token of ours.
+    Own(Arc<OwnBasis>),
     /// Nothing: a visitor.
     Visitor(VisitorBasis),
+}
+
+impl Basis {
+    /// Whether what it rests on may come so.
+    pub(super) fn is_for(&self, usage: Use) -> bool {
+        match self {
+            Self::Own(basis) => usage.takes(basis.purpose),
+            Self::Key(_) | Self::Token(_) | Self::Visitor(_) => usage == Use::Bearer,
+        }
+    }
+}
+
+/// What a token of ours says, and the key that it was signed with.
+#[derive(Debug)]
+pub(in crate::auth) struct OwnBasis {
+    pub(in crate::auth) token: OwnToken,
+    pub(super) purpose: Purpose,
+    pub(super) kid: Kid,
 }
 
 /// How a visitor came by its id.
@@ -144,12 +167,9 @@ impl Identity {
         &self.0.credential
     }
 
-    /// The stamp of the issuer's settings that this identity was read by.
-    pub(super) fn stamp(&self) -> Option<u64> {
-        match &self.0.basis {
-            Basis::Token(basis) => Some(basis.stamp),
-            Basis::Key(_) | Basis::Visitor(_) => None,
-        }
+    /// Whether it is this very one.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     pub(in crate::auth) fn basis(&self) -> &Basis {

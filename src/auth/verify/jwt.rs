@@ -131,6 +131,9 @@ impl JwtVerifier {
 
     fn check(&self, token: &Compact<'_>, now: Timestamp) -> Result<Identity, Rejection> {
         let header = Header::parse(token.header)?;
+        if header.typ.as_deref().is_some_and(|typ| !is_token_type(typ)) {
+            return Err(Rejection::TokenHeader);
+        }
         if !self.settings.algorithms.contains(&header.algorithm) {
             return Err(Rejection::Algorithm);
         }
@@ -139,9 +142,7 @@ impl JwtVerifier {
             .candidates(header.algorithm, header.kid.as_deref())
             .find(|key| key.verify(header.algorithm, token.message, token.signature))
             .ok_or(Rejection::Signature)?;
-        let payload = URL_SAFE_NO_PAD
-            .decode(token.payload)
-            .map_err(|_| Rejection::MalformedToken)?;
+        let payload = decode(token.payload)?;
         let basis = TokenBasis {
             issuer: Arc::clone(&self.settings.name),
             algorithm: header.algorithm,
@@ -304,16 +305,16 @@ impl JwtVerifier {
 }
 
 /// The three parts of a compact JWS (RFC 7515 §7.1).
-struct Compact<'t> {
+pub(super) struct Compact<'t> {
     whole: &'t str,
-    message: &'t str,
-    header: &'t str,
-    payload: &'t str,
-    signature: &'t str,
+    pub(super) message: &'t str,
+    pub(super) header: &'t str,
+    pub(super) payload: &'t str,
+    pub(super) signature: &'t str,
 }
 
 impl<'t> Compact<'t> {
-    fn split(token: &'t str) -> Option<Self> {
+    pub(super) fn split(token: &'t str) -> Option<Self> {
         let (message, signature) = token.rsplit_once('.')?;
         let (header, payload) = message.split_once('.')?;
         (!payload.contains('.')).then_some(Self {
@@ -327,16 +328,15 @@ impl<'t> Compact<'t> {
 }
 
 /// What of a JOSE header (RFC 7515 §4) decides anything.
-struct Header {
-    algorithm: Algorithm,
-    kid: Option<String>,
+pub(super) struct Header {
+    pub(super) algorithm: Algorithm,
+    pub(super) kid: Option<String>,
+    pub(super) typ: Option<String>,
 }
 
 impl Header {
-    fn parse(encoded: &str) -> Result<Self, Rejection> {
-        let json = URL_SAFE_NO_PAD
-            .decode(encoded)
-            .map_err(|_| Rejection::MalformedToken)?;
+    pub(super) fn parse(encoded: &str) -> Result<Self, Rejection> {
+        let json = decode(encoded)?;
         let object = Object::parse(&json)?;
         // Extensions we don't understand must not be ignored (RFC 7515 §4.1.11); nested and
         // encrypted tokens (`cty`, `enc`) aren't ours.
@@ -346,14 +346,22 @@ impl Header {
         {
             return Err(Rejection::TokenHeader);
         }
-        if object.text("typ")?.is_some_and(|typ| !is_token_type(typ)) {
-            return Err(Rejection::TokenHeader);
-        }
+        let typ = object.text("typ")?.map(str::to_owned);
         let kid = object.text("kid")?.map(str::to_owned);
         let algorithm = object.text("alg")?.ok_or(Rejection::Algorithm)?;
         let algorithm = algorithm.parse().map_err(|_| Rejection::Algorithm)?;
-        Ok(Self { algorithm, kid })
+        Ok(Self {
+            algorithm,
+            kid,
+            typ,
+        })
     }
+}
+
+/// The bytes of a part of a token, in canonical base64url (RFC 7515 §2).
+pub(super) fn decode(part: &str) -> Result<Vec<u8>, Rejection> {
+    let decoded = URL_SAFE_NO_PAD.decode(part);
+    decoded.map_err(|_| Rejection::MalformedToken)
 }
 
 /// `JWT` (RFC 7519 §5.1) or `at+jwt` (RFC 9068 §2.1).

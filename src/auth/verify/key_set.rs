@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{
     AlgorithmFamily, DecodingKey,
     jwk::{Jwk, KeyOperations, PublicKeyUse},
@@ -9,7 +11,10 @@ use jsonwebtoken::{
 use serde::Deserialize;
 
 use super::{KeyDigest, claims::Object};
-use crate::secret::Secret;
+use crate::{
+    auth::{SigningAlgorithm, SigningKey},
+    secret::Secret,
+};
 
 pub use jsonwebtoken::Algorithm;
 
@@ -192,6 +197,28 @@ impl VerifyingKey {
             Some(algorithm) if !key.serves(algorithm) => Err("its alg doesn't fit its kind"),
             _ => Ok(key),
         }
+    }
+
+    /// The counterpart of a key that we sign with; none when that isn't one for its algorithm.
+    pub(super) fn of_ours(signing: &SigningKey) -> Option<Self> {
+        let secret = signing.secret.expose();
+        let (algorithm, key) = match signing.algorithm {
+            SigningAlgorithm::EdDsa => {
+                let pair = Ed25519KeyPair::from_pkcs8(secret).ok()?;
+                let public = URL_SAFE_NO_PAD.encode(pair.public_key());
+                (
+                    Algorithm::EdDSA,
+                    DecodingKey::from_ed_components(&public).ok()?,
+                )
+            }
+            SigningAlgorithm::Hs256 => (Algorithm::HS256, DecodingKey::from_secret(secret)),
+        };
+        Some(Self {
+            kid: Some(signing.kid.as_str().into()),
+            algorithm: Some(algorithm),
+            key,
+            fingerprint: KeyFingerprint(KeyDigest::of(secret)),
+        })
     }
 
     /// The key decides the algorithm, not the token: an HMAC token never meets a public key.

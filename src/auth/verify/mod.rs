@@ -1,5 +1,6 @@
 //! Verifiers: each checks one kind of credential and alone can make an [`Identity`].
 
+mod accounts;
 mod api_key;
 mod claims;
 mod digest;
@@ -11,6 +12,7 @@ mod template;
 
 use std::sync::Arc;
 
+pub use accounts::{AccountSettings, Accounts, Known, SessionProof};
 pub use api_key::{
     KeyId, KeySettings, KeyTable, KeyTableBuilder, SpeaksFor, TableConflict, Transports,
 };
@@ -22,10 +24,14 @@ pub use key_set::{Algorithm, KeyFingerprint, KeySet, KeySetError};
 pub use memo::Memo;
 pub use template::{InvalidTemplate, UserTemplate};
 
-pub(super) use identity::{Basis, TokenBasis, VisitorBasis};
+pub(super) use accounts::Use;
+use api_key::Found;
+pub(super) use claims::Object;
+pub(super) use identity::{Basis, OwnBasis, TokenBasis, VisitorBasis};
+use jwt::{Compact, Header};
 
 use super::{
-    Denial, Transport,
+    Denial, StoredKey, Transport,
     credential::Credential,
     subject::{UserGlob, UserId},
 };
@@ -36,6 +42,8 @@ use crate::clock::Timestamp;
 pub struct Verifiers {
     /// The declared keys.
     pub keys: KeyTable,
+    /// The users and keys of the store, if there is one.
+    pub accounts: Option<Accounts>,
     /// The issuers of tokens, in the order they were declared.
     pub issuers: Vec<JwtVerifier>,
     /// The id of an acting key's caller that names nobody, where the profile has one.
@@ -88,6 +96,8 @@ pub enum Rejection {
     Revoked,
     /// The id is reserved for another source of identities.
     ReservedUser,
+    /// The user's account is disabled.
+    Disabled,
 }
 
 /// What the client says of itself; counts only beside a key that may act for others.
@@ -112,13 +122,19 @@ impl Verifiers {
         now: Timestamp,
     ) -> Result<Identity, Denial> {
         let value = &*credential.value;
-        if jwt::may_be_token(value)
-            && let Some(identity) = self.remembered(value, memo, now)
-        {
+        let may_be_token = jwt::may_be_token(value);
+        if may_be_token && let Some(identity) = self.remembered(value, Use::Bearer, memo, now) {
             return Ok(identity);
         }
-        if let Some(key) = self.keys.find(KeyDigest::of(value.as_bytes())) {
+        if let Some(key) = self.key(KeyDigest::of(value.as_bytes()))? {
             return key.identify(assertion, self.default_user.as_ref(), transport, now);
+        }
+        if may_be_token && let Some(identity) = self.own(value, Use::Bearer, now)? {
+            memo.remember(value, &identity);
+            return Ok(identity);
+        }
+        if self.may_be_stored(value) {
+            return Err(Denial::StoreUnread);
         }
         let mut rejection = Rejection::Unknown;
         for issuer in &self.issuers {
@@ -134,13 +150,44 @@ impl Verifiers {
         Err(rejection.into())
     }
 
-    fn remembered(&self, token: &str, memo: &mut Memo, now: Timestamp) -> Option<Identity> {
+    /// The identity that the cookie of a session stands for.
+    pub(in crate::auth) fn session(
+        &self,
+        value: &str,
+        memo: &mut Memo,
+        now: Timestamp,
+    ) -> Result<Identity, Denial> {
+        if let Some(identity) = self.remembered(value, Use::Session, memo, now) {
+            return Ok(identity);
+        }
+        let identity = self.own(value, Use::Session, now)?;
+        let identity = identity.ok_or(Rejection::Unknown)?;
+        memo.remember(value, &identity);
+        Ok(identity)
+    }
+
+    fn remembered(
+        &self,
+        token: &str,
+        usage: Use,
+        memo: &mut Memo,
+        now: Timestamp,
+    ) -> Option<Identity> {
         let earlier = memo.recall(token)?;
+        if !earlier.basis().is_for(usage) {
+            return None;
+        }
         let identity = self.renew(earlier, now).ok()?;
-        if identity.stamp() != earlier.stamp() {
+        if !identity.is(earlier) {
             memo.remember(token, &identity);
         }
         Some(identity)
+    }
+
+    /// Whether a key that nobody knows may be one of a store that could not be read yet.
+    fn may_be_stored(&self, value: &str) -> bool {
+        let unread = |accounts: &Accounts| accounts.directory().is_none();
+        value.starts_with(StoredKey::PREFIX) && self.accounts.as_ref().is_some_and(unread)
     }
 
     /// Judges an identity made earlier by what holds now: the same key or issuer must still vouch
@@ -150,9 +197,10 @@ impl Verifiers {
             // Whether it is welcome still is not for those who verify to say.
             Basis::Visitor(_) => Err(Rejection::Unknown),
             Basis::Key(digest) => {
-                let key = self.keys.find(*digest).ok_or(Rejection::Unknown)?;
+                let key = self.key(*digest)?.ok_or(Rejection::Unknown)?;
                 key.renew(earlier, now)
             }
+            Basis::Own(basis) => self.renew_own(earlier, basis, now),
             Basis::Token(basis) => {
                 let verifier = self.issuer(&basis.issuer).ok_or(Rejection::Issuer)?;
                 verifier.renew(earlier, basis, now)
@@ -163,11 +211,11 @@ impl Verifiers {
     /// Whether the identity's key is no longer for this transport.
     pub(super) fn transport_changed(&self, identity: &Identity, transport: Transport) -> bool {
         match identity.basis() {
-            Basis::Key(digest) => self
-                .keys
-                .find(*digest)
-                .is_none_or(|key| !key.serves(transport)),
-            Basis::Token(_) | Basis::Visitor(_) => false,
+            Basis::Key(digest) => match self.key(*digest) {
+                Ok(Some(key)) => !key.serves(transport),
+                Ok(None) | Err(_) => true,
+            },
+            Basis::Own(_) | Basis::Token(_) | Basis::Visitor(_) => false,
         }
     }
 
@@ -196,6 +244,7 @@ impl Rejection {
             Self::Audience => "token for another audience",
             Self::User => "token without a usable user id",
             Self::Revoked => "token revoked",
+            Self::Disabled => "account disabled",
             Self::ReservedUser => "token for a user id reserved to another source",
         }
     }

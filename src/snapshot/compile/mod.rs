@@ -141,6 +141,7 @@ fn assemble(
         },
         verifiers: Verifiers {
             keys,
+            accounts: None,
             issuers,
             default_user,
         },

@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use super::findings::{AT_PROFILE as AT, Findings};
 use super::secrets::NOT_LOADED;
 use super::shown::Shown;
-use crate::auth::{Carrier, Pattern, Placement, Protected, Rewrite, UserId, Visitors};
+use crate::auth::{Accounts, Carrier, Pattern, Placement, Protected, Rewrite, UserId, Visitors};
 use crate::config::{Config, ProfileName};
 use crate::profile::{self, By, CarrierName, Place, Profile, Refusal};
 use crate::snapshot::{Answer, Form, Materials, Replies};
@@ -68,7 +68,7 @@ pub(super) fn rewrite(profile: &Profile, shown: Shown, findings: &mut Findings) 
     let carriers = credential_cookies(profile);
     let is_theirs = |name: &str| profile.strip_cookies.iter().any(|theirs| theirs == name);
     let ours = carriers.iter().filter(|name| !is_theirs(name)).cloned();
-    let ours = ours.chain([Visitors::COOKIE.into()]);
+    let ours = ours.chain([Visitors::COOKIE.into(), Accounts::COOKIE.into()]);
     let theirs = profile
         .strip_cookies
         .iter()

@@ -1,0 +1,98 @@
+//! Who is calling: by the credential that was sent on purpose, by the one that a browser added, or
+//! by none.
+
+use super::{
+    Access, Asked, CookieCredential, Denial, Gate, Identity, Memo, Presented, Rule, TokenId,
+    credential::Credential,
+    visitor::{Page, Visitor},
+};
+use crate::clock::Timestamp;
+
+impl Gate {
+    /// Who is calling, by the one credential that was sent on purpose, or else by the one that a
+    /// browser added.
+    pub(super) fn identify(
+        &self,
+        asked: &Asked<'_>,
+        memo: &mut Memo,
+        now: Timestamp,
+    ) -> Result<(Option<Identity>, Presented), Denial> {
+        let explicit = self.extraction.find(asked.head, asked.transport)?;
+        let mut displayed = None;
+        if let Some(credential) = explicit {
+            displayed = self.verifiers.displayed(&credential.value, now)?;
+            if displayed.is_none() {
+                let identity = self.verify(&credential, asked, memo, now)?;
+                return Ok((Some(identity), Presented::OnPurpose));
+            }
+        }
+        let ignores = |rule: &Rule| rule.cookie_credential == CookieCredential::Ignore;
+        let takes_none = asked.rule.is_some_and(ignores);
+        if takes_none || !self.origins.is_of_our_pages(asked.head, asked.transport) {
+            return Ok((None, Presented::ByItself));
+        }
+        let ambient = self.ambient(asked, displayed, memo, now);
+        let identity = match (ambient, asked.rule.map(|rule| &rule.access)) {
+            // A browser goes on sending it, whoever it was for.
+            (Err(_), Some(Access::Open | Access::Anonymous)) => None,
+            (identity, _) => identity?,
+        };
+        Ok((identity, Presented::ByItself))
+    }
+
+    /// By what a browser sends with every request: the session of ours, or else a cookie of the
+    /// profile's.
+    fn ambient(
+        &self,
+        asked: &Asked<'_>,
+        displayed: Option<TokenId>,
+        memo: &mut Memo,
+        now: Timestamp,
+    ) -> Result<Option<Identity>, Denial> {
+        let Asked {
+            head, transport, ..
+        } = *asked;
+        if let Some(cookie) = self.verifiers.session_cookie(head) {
+            let session = self.verifiers.session(cookie, memo, now)?;
+            self.verifiers
+                .check_proof(&session, displayed, head, transport)?;
+            return Ok(Some(session));
+        }
+        let credential = self.extraction.ambient(head, transport)?;
+        credential
+            .map(|credential| self.verify(&credential, asked, memo, now))
+            .transpose()
+    }
+
+    fn verify(
+        &self,
+        credential: &Credential<'_>,
+        asked: &Asked<'_>,
+        memo: &mut Memo,
+        now: Timestamp,
+    ) -> Result<Identity, Denial> {
+        let Asked {
+            head,
+            path,
+            transport,
+            ..
+        } = *asked;
+        let assertion = || self.rewrite.assertion(head, path, transport);
+        self.verifiers
+            .verify(credential, assertion, transport, memo, now)
+    }
+
+    /// A caller without a credential, where the rule takes such.
+    pub(super) fn receive(&self, asked: &Asked<'_>, now: Timestamp) -> Visitor {
+        let Asked {
+            head, transport, ..
+        } = *asked;
+        let claimed = self.rewrite.assertion(head, asked.path, transport);
+        let page = if self.origins.is_of_our_pages(head, transport) {
+            Page::Ours
+        } else {
+            Page::Foreign
+        };
+        self.visitors.receive(head, claimed, page, now)
+    }
+}

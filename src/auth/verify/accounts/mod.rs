@@ -1,0 +1,158 @@
+//! [`Accounts`]: what the store vouches for: its keys, and the tokens that we signed ourselves.
+
+mod session;
+mod token;
+
+use std::{borrow::Cow, sync::Arc};
+
+pub(in crate::auth) use token::Use;
+
+use super::{
+    Found, KeyDigest, KeySettings, Rejection, Reserved, SpeaksFor, Verifiers, key_set::VerifyingKey,
+};
+use crate::auth::{Account, Directory, KeyOwner, SigningKey, Status};
+
+/// Users and keys of the store, as far as they are known.
+#[derive(Debug)]
+pub struct Accounts {
+    directory: Known,
+    keys: Vec<OwnKey>,
+    settings: AccountSettings,
+}
+
+/// How the store is believed.
+#[derive(Debug, Clone, Default)]
+pub struct AccountSettings {
+    /// Ids that its users may not bear.
+    pub reserved: Reserved,
+    /// What a session's cookie takes besides on a request that may change something.
+    pub session_proof: SessionProof,
+}
+
+/// What a session's cookie takes besides, on a request that may change something.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SessionProof {
+    /// A page of ours as its origin.
+    #[default]
+    Origin,
+    /// Its display token as well, which only a page of ours can read.
+    DisplayToken,
+}
+
+/// What is known of the store.
+#[derive(Debug, Clone)]
+pub enum Known {
+    /// Nothing: it could not be read yet.
+    NotYet,
+    /// What it said last.
+    As(Arc<Directory>),
+}
+
+/// A key of ours, ready to verify with.
+#[derive(Debug)]
+struct OwnKey {
+    signing: Arc<SigningKey>,
+    verifying: VerifyingKey,
+}
+
+/// Nothing is known of the store yet.
+struct Unread;
+
+impl Accounts {
+    /// The name of a session's cookie (RFC 6265bis §4.1.3: this very host alone, over TLS).
+    pub const COOKIE: &str = "__Host-doorward";
+
+    /// Vouches for what the directory holds, but for no user whose name is reserved to others.
+    #[must_use]
+    pub fn new(directory: Known, settings: AccountSettings) -> Self {
+        let signing = match &directory {
+            Known::NotYet => &[],
+            Known::As(directory) => directory.signing_keys(),
+        };
+        let keys = signing.iter().filter_map(|signing| {
+            let verifying = VerifyingKey::of_ours(signing)?;
+            let signing = Arc::clone(signing);
+            Some(OwnKey { signing, verifying })
+        });
+        Self {
+            keys: keys.collect(),
+            directory,
+            settings,
+        }
+    }
+
+    /// The same by what the store says now.
+    #[must_use]
+    pub fn with(&self, directory: Arc<Directory>) -> Self {
+        Self::new(Known::As(directory), self.settings.clone())
+    }
+
+    /// What the store said last, if it was read.
+    #[must_use]
+    pub const fn directory(&self) -> Option<&Arc<Directory>> {
+        match &self.directory {
+            Known::NotYet => None,
+            Known::As(directory) => Some(directory),
+        }
+    }
+
+    /// What a session's cookie takes besides.
+    pub(in crate::auth) const fn session_proof(&self) -> SessionProof {
+        self.settings.session_proof
+    }
+
+    fn known(&self) -> Result<&Directory, Unread> {
+        self.directory().map(|directory| &**directory).ok_or(Unread)
+    }
+
+    /// A key of the store.
+    fn key(&self, digest: KeyDigest) -> Result<Option<Found<'static>>, Rejection> {
+        let Ok(directory) = self.known() else {
+            return Ok(None);
+        };
+        let Some(key) = directory.key(digest) else {
+            return Ok(None);
+        };
+        let speaks_for = match &key.owner {
+            KeyOwner::Account(owner) => {
+                let owner = directory.account(*owner).ok_or(Rejection::Unknown)?;
+                SpeaksFor::Bound(self.in_force(owner)?.username.clone())
+            }
+            KeyOwner::Bound(user) => SpeaksFor::Bound(user.clone()),
+            KeyOwner::Acting(globs) => SpeaksFor::Acting(Arc::clone(globs)),
+        };
+        let settings = KeySettings {
+            name: Arc::clone(key.name.shared()),
+            speaks_for,
+            permissions: directory
+                .permissions_of(digest)
+                .cloned()
+                .unwrap_or_default(),
+            transports: key.transports,
+            expires: key.expires,
+        };
+        Ok(Some(Found::declared(digest, Cow::Owned(settings))))
+    }
+
+    /// An account that may do something.
+    fn in_force<'a>(&self, account: &'a Account) -> Result<&'a Account, Rejection> {
+        match account.status {
+            Status::Disabled => Err(Rejection::Disabled),
+            Status::Enabled if self.settings.reserved.holds(&account.username) => {
+                Err(Rejection::ReservedUser)
+            }
+            Status::Enabled => Ok(account),
+        }
+    }
+}
+
+impl Verifiers {
+    /// A key, declared or of the store.
+    pub(super) fn key(&self, digest: KeyDigest) -> Result<Option<Found<'_>>, Rejection> {
+        if let Some(found) = self.keys.find(digest) {
+            return Ok(Some(found));
+        }
+        let accounts = self.accounts.as_ref();
+        accounts.map_or(Ok(None), |accounts| accounts.key(digest))
+    }
+}

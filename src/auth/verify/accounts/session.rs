@@ -1,0 +1,66 @@
+//! Sessions of browsers: a cookie that authenticates, and a display token that does not.
+
+use http::{Method, request::Parts};
+
+use super::{
+    super::{Basis, Identity},
+    Accounts, SessionProof, Unread, Verifiers,
+    token::Signed,
+};
+use crate::{
+    auth::{Denial, Purpose, TokenId, Transport, cookies},
+    clock::Timestamp,
+};
+
+impl Verifiers {
+    /// The session that a display token belongs to; `None` for whatever else.
+    pub(in crate::auth) fn displayed(
+        &self,
+        credential: &str,
+        now: Timestamp,
+    ) -> Result<Option<TokenId>, Denial> {
+        let Some(accounts) = &self.accounts else {
+            return Ok(None);
+        };
+        match accounts.signed(credential)? {
+            Some(Signed {
+                token,
+                purpose: Purpose::Display,
+                kid,
+            }) => {
+                let directory = accounts.known().map_err(|Unread| Denial::StoreUnread)?;
+                accounts.check_alive(directory, &kid, &token, now)?;
+                Ok(Some(token.id))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The cookie of a session of ours.
+    pub(in crate::auth) fn session_cookie<'r>(&self, head: &'r Parts) -> Option<&'r str> {
+        self.accounts.as_ref()?;
+        let mut cookies = cookies::values(&head.headers, Accounts::COOKIE);
+        cookies.next().flatten().filter(|value| !value.is_empty())
+    }
+
+    /// A page that only shows what is there needs nothing but the cookie; what may change
+    /// something has to come from a page that could read the session's display token.
+    pub(in crate::auth) fn check_proof(
+        &self,
+        session: &Identity,
+        displayed: Option<TokenId>,
+        head: &Parts,
+        transport: Transport,
+    ) -> Result<(), Denial> {
+        let wants_proof = self.accounts.as_ref().map(Accounts::session_proof);
+        let reads = head.method == Method::GET || head.method == Method::HEAD;
+        let reads = reads && transport == Transport::Http;
+        if reads || wants_proof != Some(SessionProof::DisplayToken) {
+            return Ok(());
+        }
+        match session.basis() {
+            Basis::Own(basis) if displayed == Some(basis.token.id) => Ok(()),
+            _ => Err(Denial::SessionAlone),
+        }
+    }
+}
