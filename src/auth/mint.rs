@@ -204,7 +204,11 @@ mod tests {
             algorithm: SignatureAlgorithm::HS256,
             lifetime: Duration::from_mins(5),
             claims: claims.collect(),
-            roles: vec![("admin".into(), permission("*:*"))],
+            roles: vec![
+                ("admin".into(), permission("*:*")),
+                ("writer".into(), permission("CHAT:WRITE")),
+                ("reader".into(), permission("CHAT:READ")),
+            ],
             generation,
         };
         Mint::new(&Secret::new("a secret of the backend's own"), settings)
@@ -248,11 +252,16 @@ mod tests {
         assert_eq!(alice["roles"], Value::Array(Vec::new()));
         assert_eq!(alice["exp"], 1_800_000_300);
         let root = said(&identity("root", "*:*", None));
-        assert_eq!(root["roles"], Value::from(vec!["admin"]));
+        assert_eq!(
+            root["roles"],
+            Value::from(vec!["admin", "writer", "reader"])
+        );
+        let reader = said(&identity("bob", "CHAT:READ", None));
+        assert_eq!(reader["roles"], Value::from(vec!["reader"]));
         assert_ne!(root["sub"], alice["sub"]);
         // A change of rights is not hidden by what is remembered.
         let promoted = said(&identity("alice", "*:*", None));
-        assert_eq!(promoted["roles"], Value::from(vec!["admin"]));
+        assert_eq!(promoted["roles"], root["roles"]);
         assert_eq!(promoted["sub"], alice["sub"]);
     }
 

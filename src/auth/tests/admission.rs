@@ -28,6 +28,14 @@ fn an_admission_remembers_what_it_was_for() {
 }
 
 #[test]
+fn an_admission_tells_who_is_new() {
+    let new = decide("GET", "/visit", &[]).unwrap();
+    assert!(new.admission().newcomer().is_some());
+    let known = decide("GET", "/visit", &[("authorization", "Bearer full")]).unwrap();
+    assert!(known.admission().newcomer().is_none());
+}
+
+#[test]
 fn the_authority_of_a_target_is_the_host_where_there_is_no_line() {
     let mut head = request("GET", "http://localhost:1/open", &[]);
     head.headers.remove("host");
