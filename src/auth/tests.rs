@@ -5,6 +5,7 @@ use super::*;
 mod accounts;
 mod admission;
 mod cookies;
+mod minted;
 
 const NOW: Timestamp = Timestamp::from_secs(1_000);
 
