@@ -54,6 +54,9 @@ impl Store for MemoryStore {
 
     fn changes(&self, after: Revision) -> BoxFuture<'_, Result<Changes, StoreError>> {
         self.with(move |kept| {
+            if after > kept.revision() {
+                return Ok(Changes::Forgotten);
+            }
             let later = kept.log.iter().filter(|(entry, _)| entry.revision > after);
             let records = later.flat_map(|(_, records)| records.iter().cloned());
             Ok(Changes::Since(records.collect(), kept.revision()))

@@ -14,6 +14,7 @@ mod audit;
 mod change;
 mod effect;
 mod memory;
+mod sqlite;
 
 use std::fmt;
 
@@ -24,6 +25,7 @@ pub use audit::{Author, Entry, Page};
 pub use change::{AccountEdit, Change};
 pub use effect::{Refusal, Rows, effect};
 pub use memory::MemoryStore;
+pub use sqlite::{Flaw, SqliteStore};
 
 use crate::auth::{Directory, KeyName, Record};
 use crate::clock::Timestamp;
@@ -59,7 +61,7 @@ pub trait Store: Send + Sync {
 /// What has happened after a revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Changes {
-    /// These things are so now; the last revision.
+    /// These things are so now, to be absorbed in this order; the last revision.
     Since(Vec<Record>, Revision),
     /// Too much to know: everything has to be loaded.
     Forgotten,

@@ -38,6 +38,7 @@ pub struct Directory {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Member {
     account: Account,
+    /// Sorted: what is the same in whatever order it came is equal.
     keys: Vec<KeyDigest>,
 }
 
@@ -191,8 +192,10 @@ impl Directory {
         self.drop_key(&key.name);
         let permissions = match &key.owner {
             KeyOwner::Account(owner) => {
-                self.accounts
-                    .change(owner, |member| member.keys.push(key.digest));
+                self.accounts.change(owner, |member| {
+                    let place = member.keys.partition_point(|known| *known < key.digest);
+                    member.keys.insert(place, key.digest);
+                });
                 let owner = self.account(*owner).map(|owner| &owner.permissions);
                 owner.map_or_else(Permissions::default, |owner| key.permissions.meet(owner))
             }

@@ -136,6 +136,20 @@ fn a_key_that_moves_to_another_owner_is_no_longer_the_first_ones() {
     assert_eq!(directory.keys_of(bob.id).count(), 0);
 }
 
+#[test]
+fn a_directory_is_the_same_in_whatever_order_its_keys_came() {
+    let alice = account("alice", &[]);
+    let keys = ["one", "two", "three"].map(|name| key(name, KeyOwner::Account(alice.id), &[]));
+    let mut empty = Directory::default();
+    empty.absorb(Record::Account(alice));
+    let (mut forwards, mut backwards) = (empty.clone(), empty);
+    for (one, other) in keys.iter().zip(keys.iter().rev()) {
+        forwards.absorb(Record::Key(one.clone()));
+        backwards.absorb(Record::Key(other.clone()));
+    }
+    assert_eq!(forwards, backwards);
+}
+
 proptest! {
     #[test]
     fn shards_are_one_map(steps in proptest::collection::vec((0..3_u8, 0..40_u16, any::<u8>()), 0..200)) {

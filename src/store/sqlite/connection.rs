@@ -1,0 +1,172 @@
+//! [`Connection`]: one of SQLite's, opened as the file allows.
+
+use std::time::Duration;
+
+use rusqlite::{ErrorCode, MAIN_DB, OpenFlags, Row, Transaction, TransactionBehavior};
+
+use super::file::{File, Fingerprint, Identity};
+use super::schema::{Schema, migrate, schema};
+use crate::store::StoreError;
+
+/// How long another process may hold the file before a change fails.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// SQLite before it could lose what two checkpointed at once
+/// (<https://www.sqlite.org/releaselog/3_51_3.html>).
+const OLDEST: i32 = 3_051_003;
+
+/// A connection to the file.
+pub(super) struct Connection {
+    sqlite: rusqlite::Connection,
+    of: Identity,
+    mode: Mode,
+}
+
+/// What may be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// All.
+    Writable,
+    /// Others may write, this process can't.
+    ReadOnly,
+    /// Nobody has the file open for writing, and this process can't: SQLite takes no locks and
+    /// reads no log then, so what it has read counts if the file is still the same afterwards.
+    Frozen(Fingerprint),
+}
+
+impl Connection {
+    /// Opens the file, for reading alone if it can't be written.
+    ///
+    /// # Errors
+    /// When it isn't there, can't be read, or is not a store of ours.
+    pub(super) fn open(file: &File) -> Result<Self, StoreError> {
+        if rusqlite::version_number() < OLDEST {
+            let words = format!("SQLite {} is too old", rusqlite::version());
+            return Err(StoreError::Unavailable(words));
+        }
+        let of = file.identity()?;
+        let (sqlite, mode) = match writable(file) {
+            Ok(Some(sqlite)) => (sqlite, Mode::Writable),
+            Ok(None) => read_only(file)?,
+            Err(error) => return Err(error),
+        };
+        Ok(Self { sqlite, of, mode })
+    }
+
+    pub(super) fn is_writable(&self) -> bool {
+        self.mode == Mode::Writable
+    }
+
+    /// Whether it is of the file that is there now, and has seen all of it.
+    pub(super) fn is_current(&self, file: &File) -> bool {
+        match self.mode {
+            Mode::Writable | Mode::ReadOnly => file.identity() == Ok(self.of),
+            Mode::Frozen(then) => file.fingerprint() == Ok(then),
+        }
+    }
+
+    /// A number that is another one after another connection has written.
+    pub(super) fn data_version(&self) -> Result<i64, StoreError> {
+        let version = |row: &Row<'_>| row.get(0);
+        Ok(self
+            .sqlite
+            .pragma_query_value(None, "data_version", version)?)
+    }
+
+    /// Reads everything as of one moment.
+    pub(super) fn read<T>(
+        &mut self,
+        act: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let transaction = self.sqlite.transaction()?;
+        expect_current(&transaction)?;
+        act(&transaction)
+    }
+
+    /// Writes all of it or nothing.
+    pub(super) fn write<T>(
+        &mut self,
+        act: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let immediate = TransactionBehavior::Immediate;
+        let mut transaction = self.sqlite.transaction_with_behavior(immediate)?;
+        expect_current(&transaction)?;
+        let outcome = act(&mut transaction)?;
+        transaction.commit()?;
+        Ok(outcome)
+    }
+}
+
+/// A newer program may have come and changed the tables meanwhile.
+fn expect_current(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    match schema(transaction)? {
+        Schema::Current => Ok(()),
+        Schema::Older => Err(StoreError::ReadOnly),
+    }
+}
+
+/// A connection that can write; none when the file, or what has to lie beside it, can't be written.
+fn writable(file: &File) -> Result<Option<rusqlite::Connection>, StoreError> {
+    let mut sqlite = match attach(file) {
+        Ok(sqlite) => sqlite,
+        Err(error) => {
+            let code = error.sqlite_error_code();
+            let is_shut = matches!(code, Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly));
+            return if is_shut { Ok(None) } else { Err(error.into()) };
+        }
+    };
+    if sqlite.is_readonly(MAIN_DB)? {
+        return Ok(None);
+    }
+    // Before anything of another program's is touched.
+    let found = schema(&sqlite)?;
+    let word = |row: &Row<'_>| row.get::<_, String>(0);
+    let journal = sqlite.pragma_update_and_check(None, "journal_mode", "WAL", word)?;
+    if journal != "wal" {
+        let words = format!("SQLite keeps the journal `{journal}` here, not a write-ahead log");
+        return Err(StoreError::Unavailable(words));
+    }
+    // Every commit waits for the disk, not only a checkpoint.
+    sqlite.pragma_update(None, "synchronous", "FULL")?;
+    sqlite.pragma_update(None, "foreign_keys", "ON")?;
+    if found == Schema::Older {
+        migrate(&mut sqlite)?;
+    }
+    Ok(Some(sqlite))
+}
+
+/// SQLite opens for reading what can't be written; then nothing is read yet, since it would leave
+/// its own files beside it.
+fn attach(file: &File) -> rusqlite::Result<rusqlite::Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let sqlite = rusqlite::Connection::open_with_flags(file.path(), flags)?;
+    sqlite.busy_timeout(PATIENCE)?;
+    if !sqlite.is_readonly(MAIN_DB)? {
+        // Opens the log and its index, too.
+        sqlite.pragma_query_value(None, "user_version", |_| Ok(()))?;
+    }
+    Ok(sqlite)
+}
+
+/// A connection that leaves nothing beside the file.
+fn read_only(file: &File) -> Result<(rusqlite::Connection, Mode), StoreError> {
+    let print = file.fingerprint()?;
+    let (parameters, mode) = match file.log_length() {
+        // Somebody writes, or did until the power was cut: the index there is used as it is.
+        Some(_) if file.has_index() => ("mode=ro&readonly_shm=1", Mode::ReadOnly),
+        Some(0) | None => ("mode=ro&immutable=1", Mode::Frozen(print)),
+        Some(_) => {
+            let words = "it is read-only, and beside it lies a log that has to be recovered";
+            return Err(StoreError::Unavailable(words.to_owned()));
+        }
+    };
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    let sqlite = rusqlite::Connection::open_with_flags(file.uri(parameters), flags)?;
+    sqlite.busy_timeout(PATIENCE)?;
+    match schema(&sqlite)? {
+        Schema::Current => Ok((sqlite, mode)),
+        Schema::Older => Err(StoreError::ReadOnly),
+    }
+}
