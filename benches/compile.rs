@@ -38,6 +38,7 @@ fn declared_keys(criterion: &mut Criterion) {
         generation: Generation(1),
         now: Timestamp::from_secs(0),
         keys: &keys,
+        store: &doorward::auth::Known::NotYet,
     };
     let (environment, materials) = (Environment::default(), Materials::default());
     for keys in [1_000, 100_000] {

@@ -7,14 +7,16 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::sync::mpsc;
 
 use crate::config::{Config, Environment, Format, OrOff, Workers};
-use crate::control::{Controller, Request, Source, StartError};
+use crate::control::{Controller, News, Opener, Request, Source, StartError};
 use crate::proxy::{DataPlane, Limiter, Settings, Shared};
 use crate::runtime::cores;
 use crate::runtime::drain::Drain;
@@ -22,6 +24,7 @@ use crate::runtime::signal::{Signal, Signals};
 use crate::sessions::Places;
 use crate::snapshot::compile::ProcessKeys;
 use crate::snapshot::live::Reader;
+use crate::store::{SqliteStore, Store};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::server::{self, Readiness};
 use crate::telemetry::writer::LogSink;
@@ -31,6 +34,11 @@ use crate::tls::server::TlsError;
 /// What [`Readiness`] awaits.
 const LISTENING: &str = "listening";
 const NOT_DRAINING: &str = "not draining";
+const STORE: &str = "store read";
+
+/// How long the first connection waits for the store: requests that come sooner would be told that
+/// it could not be read yet.
+const STORE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long the last log lines may take to leave.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -88,7 +96,15 @@ impl App {
             .map_err(|_| AppError::Log)?;
         let controller = controller.observed(Arc::clone(&metrics), Some(control));
 
-        let readiness = Readiness::awaiting([LISTENING]);
+        let store = config.accounts.as_ref().map(|accounts| &accounts.store);
+        let readiness = Readiness::awaiting([LISTENING].into_iter().chain(store.map(|_| STORE)));
+        let (controller, news) = match store {
+            None => (controller, None),
+            Some(path) => {
+                let (controller, news) = controller.with_store(opener(path.clone()));
+                (controller, Some(news))
+            }
+        };
         let telemetry = start_telemetry(&config, &metrics, &readiness)?;
         let (drain, draining) = Drain::new();
         let scheme = if reader.load().tls.is_some() {
@@ -96,7 +112,7 @@ impl App {
         } else {
             "http"
         };
-        let requests = start_control(controller)?;
+        let requests = start_control(controller, news, &readiness)?;
         let data_plane = start_data_plane(&settings, reader, metrics, log.clone(), draining)?;
         readiness.met(LISTENING);
         Ok(Self {
@@ -196,9 +212,43 @@ fn log_format(format: Format) -> LogFormat {
     }
 }
 
-fn start_control(controller: Controller) -> io::Result<mpsc::UnboundedSender<Request>> {
+fn opener(path: PathBuf) -> Opener {
+    Box::new(move || {
+        let path = path.clone();
+        async move {
+            let store = SqliteStore::open(path).await?;
+            Ok(Arc::new(store) as Arc<dyn Store>)
+        }
+        .boxed()
+    })
+}
+
+/// Starts the control plane, and waits until the store was tried.
+fn start_control(
+    controller: Controller,
+    news: Option<News>,
+    readiness: &Readiness,
+) -> io::Result<mpsc::UnboundedSender<Request>> {
     let (requests, receiver) = mpsc::unbounded_channel();
-    spawn("control", controller.run(receiver))?;
+    let Some(News {
+        mut in_force,
+        tried,
+    }) = news
+    else {
+        spawn("control", controller.run(receiver))?;
+        return Ok(requests);
+    };
+    let readiness = readiness.clone();
+    spawn("control", async move {
+        let ready = async {
+            if in_force.changed().await.is_ok() {
+                readiness.met(STORE);
+            }
+        };
+        tokio::join!(controller.run(receiver), ready);
+    })?;
+    // Whatever comes of it: declared keys do not wait for a store.
+    let _ = tried.recv_timeout(STORE_PATIENCE);
     Ok(requests)
 }
 

@@ -60,8 +60,8 @@ pub use subject::{InvalidGlob, InvalidUserId, UserGlob, UserId};
 pub use verify::{
     AccountSettings, Accounts, Algorithm, Audience, CredentialId, Identity, InvalidTemplate,
     IssuerSettings, JwtVerifier, KeyDigest, KeyFingerprint, KeyId, KeySet, KeySetError,
-    KeySettings, KeyTable, KeyTableBuilder, Known, Memo, Rejection, Reserved, SessionProof,
-    SpeaksFor, TableConflict, Transports, UserTemplate, Verifiers,
+    KeySettings, KeyTable, KeyTableBuilder, Known, Memo, Namespace, Rejection, Reserved,
+    SessionProof, SpeaksFor, TableConflict, Transports, UserTemplate, Verifiers,
 };
 pub use visitor::{NewVisitor, Visitors};
 use well_formed::{check_framing, check_method, check_query, check_target, check_values};
@@ -69,7 +69,7 @@ use well_formed::{check_framing, check_method, check_query, check_target, check_
 use crate::clock::Timestamp;
 
 /// The decision point.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Gate {
     /// Authorities that requests may be addressed to.
     pub hosts: Hosts,

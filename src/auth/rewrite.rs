@@ -13,7 +13,7 @@ use super::{
 };
 
 /// What is taken from and written into a request head.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Rewrite {
     /// Headers that the client may not set.
     pub protected: Protected,

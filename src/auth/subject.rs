@@ -183,6 +183,9 @@ mod tests {
         let meet = |one, other| glob(one).meets(&glob(other)) && glob(other).meets(&glob(one));
         assert!(meet("guest-*", "Guest-a*") && meet("*", "a") && meet("a*", "Alice"));
         assert!(!meet("guest-*", "visitor-*") && !meet("a", "b") && !meet("ab*", "a"));
+        for written in ["visitor-*", "*", "alice"] {
+            assert_eq!(glob(written).to_string(), written);
+        }
         for bad in ["**", "a*b", "*a", "", "é*", "a/*"] {
             assert!(UserGlob::parse(bad).is_err(), "{bad}");
         }

@@ -15,7 +15,7 @@ use super::{
 use crate::{clock::Timestamp, secret::Secret};
 
 /// Who comes without a credential, to a route that takes such callers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Visitors {
     key: hmac::Key,
     /// Of the secret: who was known by another is known no more.

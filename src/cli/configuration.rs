@@ -74,6 +74,7 @@ impl ConfigArgument {
             generation: Generation::default(),
             now,
             keys: &keys,
+            store: &crate::auth::Known::NotYet,
         };
         let (compiled, mut found) = match compile(&written.config, &materials, &context) {
             Ok(mut compiled) => {

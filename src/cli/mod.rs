@@ -18,6 +18,7 @@ mod schema;
 mod secret;
 mod serve;
 mod sign;
+mod store;
 mod token;
 
 use std::{

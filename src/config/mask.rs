@@ -66,6 +66,7 @@ const SHOWN: &[&str] = &[
     "secret_env",
     "secret_file",
     "shared_namespace",
+    "store",
     "target_size",
     "tls_handshake",
     "token_size",
@@ -83,6 +84,7 @@ const SHOWN: &[&str] = &[
 
 /// Tables: what follows their name and `=` is keys again.
 const TABLES: &[&str] = &[
+    "accounts",
     "anonymous",
     "backend",
     "cors",

@@ -4,6 +4,7 @@
 //! its place ([`Diagnostic`]). What a setting means for a request is decided in
 //! `snapshot::compile`; nothing here opens a file.
 
+mod accounts;
 mod anonymous;
 mod backend;
 mod cors;
@@ -37,6 +38,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use accounts::Accounts;
 pub use anonymous::Anonymous;
 pub use backend::{Backend, BackendUrl, BackendUrlError, HostPort, ProfileName, ProfileNameError};
 pub use cors::Cors;
@@ -77,6 +79,8 @@ pub struct Config {
     pub keys_file: Vec<KeysFile>,
     /// Who may sign tokens.
     pub issuer: Vec<Issuer>,
+    /// Users and keys of a store.
+    pub accounts: Option<Accounts>,
     /// Rules before the profile's own.
     pub route: Vec<Route>,
     /// Callers without a credential, where a route takes them.

@@ -6,7 +6,7 @@ use crate::config::Config;
 
 /// The settings of a start that no reload changes.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Fixed([(&'static str, String); 4]);
+pub(super) struct Fixed([(&'static str, String); 5]);
 
 impl Fixed {
     pub(super) fn of(config: &Config) -> Self {
@@ -19,6 +19,10 @@ impl Fixed {
             ),
             ("listen.redirect", text(&listen.redirect)),
             ("listen.workers", text(&listen.workers)),
+            (
+                "accounts.store",
+                text(&config.accounts.as_ref().map(|accounts| &accounts.store)),
+            ),
             ("telemetry.address", text(&config.telemetry.address)),
         ])
     }
@@ -56,8 +60,14 @@ mod tests {
                 .changed_in(&config("[listen]\naddress = '127.0.0.1:8080'"))
                 .is_empty()
         );
-        let moved = "[listen]\naddress = '127.0.0.1:1'\nworkers = 3\n[telemetry]\naddress = 'off'";
-        let changed = ["listen.address", "listen.workers", "telemetry.address"];
+        let moved = "[listen]\naddress = '127.0.0.1:1'\nworkers = 3\n[telemetry]\naddress = 'off'\n\
+                     [accounts]\nstore = 'a.db'";
+        let changed = [
+            "listen.address",
+            "listen.workers",
+            "accounts.store",
+            "telemetry.address",
+        ];
         assert_eq!(fixed.changed_in(&config(moved)), changed);
     }
 }

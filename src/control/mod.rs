@@ -13,6 +13,7 @@ mod entries;
 mod exposure;
 mod files;
 mod fixed;
+mod follow;
 pub mod load;
 mod parse;
 mod publish;
@@ -28,20 +29,24 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
+use crate::auth::Known;
+use crate::clock::Timestamp;
 use crate::config::{Config, Environment, Written};
 use crate::snapshot::Materials;
-use crate::snapshot::compile::ProcessKeys;
+use crate::snapshot::compile::{Context, ProcessKeys};
 use crate::snapshot::live::{FIRST, Publisher, Reader, live};
 use crate::telemetry::LogControl;
 use crate::telemetry::metrics::Metrics;
 use content::Content;
 use files::Files;
 use fixed::Fixed;
+use follow::{Following, Reading};
 use load::Loader;
 use publish::{attempt, warnings};
 use source::{followed, read_first, text};
 
 pub use exposure::exposed;
+pub use follow::{News, Opener};
 pub use source::{Source, StartError, watched};
 
 /// How often replaced snapshots that nobody reads any more are freed.
@@ -69,6 +74,9 @@ pub struct Controller {
     source: Source,
     environment: Environment,
     keys: ProcessKeys,
+    /// What the store said last.
+    store: Known,
+    following: Following,
     files: Files,
     loader: Loader,
     publisher: Publisher,
@@ -109,8 +117,14 @@ impl Controller {
         }
         loader.settle();
         let proven = loader.materials();
-        let compiled =
-            attempt(&good, &loader, &proven, FIRST, &keys).map_err(StartError::Invalid)?;
+        let store = Known::NotYet;
+        let context = Context {
+            generation: FIRST,
+            now: Timestamp::now(),
+            keys: &keys,
+            store: &store,
+        };
+        let compiled = attempt(&good, &loader, &proven, &context).map_err(StartError::Invalid)?;
         let warnings = warnings(&good, compiled.warnings);
         let fixed = Fixed::of(&good.config);
         let (publisher, reader) = live(compiled.snapshot);
@@ -118,6 +132,8 @@ impl Controller {
             source,
             environment,
             keys,
+            store,
+            following: Following::default(),
             files,
             loader,
             publisher,
@@ -153,11 +169,20 @@ impl Controller {
         observed
     }
 
-    /// Follows the files until all senders of `requests` are gone. Belongs on a thread of its
+    /// Takes users and keys from a store, from the first turn of [`Self::run`] on.
+    #[must_use]
+    pub fn with_store(mut self, open: Opener) -> (Self, News) {
+        let (following, news) = Following::new(open, Arc::clone(&self.metrics));
+        self.following = following;
+        (self, news)
+    }
+
+    /// Follows the files and the store until all senders of `requests` are gone. Belongs on a thread of its
     /// own: compiling many keys takes a while.
     pub async fn run(mut self, mut requests: mpsc::UnboundedReceiver<Request>) {
         let warnings = std::mem::take(&mut self.warnings);
         self.tell_warnings(warnings);
+        self.following.begin();
         let mut sweep = tokio::time::interval(SWEEP);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -167,6 +192,7 @@ impl Controller {
                     Some(Request::Reload) => self.reload(),
                     None => return,
                 },
+                reading = self.following.next() => self.take_reading(reading),
                 _ = sweep.tick() => self.publisher.sweep(),
             }
         }
@@ -213,6 +239,21 @@ impl Controller {
                 "nothing changed"
             );
         }
+    }
+
+    /// Puts in force what the store says now.
+    fn take_reading(&mut self, reading: Reading) {
+        let generation = self.publisher.next();
+        let directory = Arc::clone(&reading.directory);
+        let next = self
+            .publisher
+            .current()
+            .with_directory(directory, generation);
+        self.publisher.publish(next);
+        self.store = Known::As(reading.directory);
+        self.following.tell(reading.revision);
+        self.metrics.published(generation.0, Timestamp::now());
+        self.publisher.sweep();
     }
 
     fn take_config(&mut self, content: &Content) {

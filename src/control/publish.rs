@@ -8,8 +8,8 @@ use super::parse::name;
 use super::{Controller, State};
 use crate::clock::Timestamp;
 use crate::config::{Diagnostic, Reference, Report, Written};
-use crate::snapshot::compile::{Compiled, Context, ProcessKeys, compile};
-use crate::snapshot::{Generation, Materials};
+use crate::snapshot::Materials;
+use crate::snapshot::compile::{Compiled, Context, compile};
 
 /// What can be put in force of what is written and loaded.
 struct Plan {
@@ -132,8 +132,12 @@ impl Controller {
             written,
             &self.loader,
             materials,
-            self.publisher.next(),
-            &self.keys,
+            &Context {
+                generation: self.publisher.next(),
+                now: Timestamp::now(),
+                keys: &self.keys,
+                store: &self.store,
+            },
         )
     }
 
@@ -155,17 +159,11 @@ pub(super) fn attempt(
     written: &Written,
     loader: &Loader,
     materials: &Materials,
-    generation: Generation,
-    keys: &ProcessKeys,
+    context: &Context<'_>,
 ) -> Result<Compiled, Report> {
     let references: Vec<Reference> = written.config.references();
     let missing = loader.missing(&references);
-    let context = Context {
-        generation,
-        now: Timestamp::now(),
-        keys,
-    };
-    let (compiled, found) = match compile(&written.config, materials, &context) {
+    let (compiled, found) = match compile(&written.config, materials, context) {
         Ok(compiled) if missing.is_empty() && written.is_sound() => return Ok(compiled),
         Ok(compiled) => (Some(compiled), Vec::new()),
         Err(errors) => (None, errors.0),

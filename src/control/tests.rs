@@ -1,6 +1,7 @@
 //! Files change in a real directory; the snapshot in force follows.
 
 mod plane;
+mod store;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;

@@ -80,6 +80,7 @@ pub(super) fn compiled(text: &str) -> Result<Snapshot, String> {
         generation: Generation(1),
         now: Timestamp::from_secs(1_800_000_000),
         keys: &PROCESS,
+        store: &crate::auth::Known::NotYet,
     };
     match compile(&written.config, &Materials::default(), &context) {
         Ok(compiled) if written.is_sound() => Ok(compiled.snapshot),

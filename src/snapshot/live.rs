@@ -82,6 +82,12 @@ impl<T> Publisher<T> {
         Generation(self.shared.generation.load(Ordering::Acquire))
     }
 
+    /// What is in force now.
+    #[must_use]
+    pub fn current(&self) -> Arc<T> {
+        self.shared.current.load_full()
+    }
+
     /// Frees the replaced snapshots that no worker holds any more. Call it after a publication and
     /// now and then: so it is this thread that frees a table of many keys, and never a worker
     /// between two requests.

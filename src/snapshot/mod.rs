@@ -18,13 +18,13 @@ use ipnet::IpNet;
 use rustls::pki_types::ServerName;
 
 pub use self::live::Generation;
-use crate::auth::Gate;
+use crate::auth::{Directory, Gate};
 use crate::telemetry::LogFormat;
 
 pub use materials::{Material, Materials};
 
 /// Everything a worker needs to serve requests, immutable once published.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Snapshot {
     /// Which publication this is.
     pub generation: Generation,
@@ -51,6 +51,17 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// The same by what the store says now. It costs as little as the configuration is long.
+    #[must_use]
+    pub fn with_directory(&self, directory: Arc<Directory>, generation: Generation) -> Self {
+        let mut next = self.clone();
+        let accounts = next.gate.verifiers.accounts.as_mut();
+        if let Some(accounts) = accounts {
+            *accounts = accounts.with(directory);
+        }
+        Self { generation, ..next }
+    }
+
     /// Whether this peer's forwarding headers count.
     #[must_use]
     pub fn trusts(&self, peer: IpAddr) -> bool {

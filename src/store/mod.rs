@@ -1,6 +1,6 @@
 //! The store: users, keys and revocations that outlive the process.
 //!
-//! Every mutation is a [`Change`]; what it does is decided by [`change::effect`] alone, in terms of
+//! Every mutation is a [`Change`]; what it does is decided by [`effect()`] alone, in terms of
 //! [`Rows`], whatever the rows are kept in. A store applies it together with a row that says who
 //! did it, or not at all. What it has acknowledged is there after the power was cut.
 //!

@@ -38,6 +38,7 @@ mod revocation;
 mod shutdown;
 mod sockets_per_user;
 mod spoofing;
+mod stored_keys;
 mod streaming;
 mod support;
 mod tls;

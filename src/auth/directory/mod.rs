@@ -10,7 +10,7 @@ mod sharded;
 mod signing_key;
 mod stored_key;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 pub use account::{Account, AccountId, PasswordHash, Status};
 pub use record::{Record, Revocation};
@@ -18,7 +18,7 @@ use sharded::Sharded;
 pub use signing_key::{InvalidPurpose, Kid, Purpose, SigningAlgorithm, SigningKey, TokenId};
 pub use stored_key::{InvalidKeyName, KeyName, KeyOwner, StoredKey};
 
-use super::{Permissions, UserId, verify::KeyDigest};
+use super::{Permissions, UserGlob, UserId, verify::KeyDigest};
 use crate::clock::Timestamp;
 
 /// Everything the store holds that decides about requests.
@@ -29,6 +29,8 @@ pub struct Directory {
     names: Sharded<Box<str>, AccountId>,
     keys: Sharded<KeyDigest, Held>,
     key_names: Sharded<KeyName, KeyDigest>,
+    /// Whom acting keys may name, and how many of them.
+    acting: HashMap<UserGlob, usize>,
     revoked: Sharded<TokenId, Timestamp>,
     signing_keys: Vec<Arc<SigningKey>>,
     tokens_end: Option<Timestamp>,
@@ -137,6 +139,12 @@ impl Directory {
         self.keys.look_up(&digest).map(|held| &held.permissions)
     }
 
+    /// Whether a key may act as this user, case-folded: then nobody else is called so.
+    #[must_use]
+    pub fn is_acted_for(&self, user: &UserId) -> bool {
+        self.acting.keys().any(|glob| glob.reserves(user))
+    }
+
     /// Takes in what the store says now.
     pub fn absorb(&mut self, record: Record) {
         match record {
@@ -174,6 +182,7 @@ impl Directory {
         };
         self.forget_name(&member.account);
         for digest in member.keys {
+            // An account's own key acts for nobody.
             if let Some(key) = self.keys.remove(&digest) {
                 self.key_names.remove(&key.key.name);
             }
@@ -199,7 +208,13 @@ impl Directory {
                 let owner = self.account(*owner).map(|owner| &owner.permissions);
                 owner.map_or_else(Permissions::default, |owner| key.permissions.meet(owner))
             }
-            KeyOwner::Bound(_) | KeyOwner::Acting(_) => key.permissions.clone(),
+            KeyOwner::Acting(globs) => {
+                for glob in globs.iter() {
+                    *self.acting.entry(glob.clone()).or_default() += 1;
+                }
+                key.permissions.clone()
+            }
+            KeyOwner::Bound(_) => key.permissions.clone(),
         };
         self.key_names.insert(key.name.clone(), key.digest);
         self.keys.insert(key.digest, Held { key, permissions });
@@ -210,10 +225,21 @@ impl Directory {
         let Some(Held { key, .. }) = digest.and_then(|digest| self.keys.remove(&digest)) else {
             return;
         };
-        if let KeyOwner::Account(owner) = &key.owner {
-            self.accounts.change(owner, |member| {
+        match &key.owner {
+            KeyOwner::Account(owner) => self.accounts.change(owner, |member| {
                 member.keys.retain(|digest| *digest != key.digest);
-            });
+            }),
+            KeyOwner::Acting(globs) => globs.iter().for_each(|glob| self.stop_acting(glob)),
+            KeyOwner::Bound(_) => {}
+        }
+    }
+
+    fn stop_acting(&mut self, glob: &UserGlob) {
+        if let Some(count) = self.acting.get_mut(glob) {
+            *count -= 1;
+            if *count == 0 {
+                self.acting.remove(glob);
+            }
         }
     }
 

@@ -112,6 +112,23 @@ fn with_a_user_the_users_keys_go_and_nobody_elses() {
 }
 
 #[test]
+fn nobody_is_acted_for_any_more_when_the_last_key_that_did_is_gone() {
+    let mut directory = Directory::default();
+    let globs = || KeyOwner::Acting(vec![UserGlob::parse("visitor-*").unwrap()].into());
+    let visitor = UserId::parse("Visitor-1").unwrap();
+    directory.absorb(Record::Key(key("one", globs(), &[])));
+    directory.absorb(Record::Key(key("other", globs(), &[])));
+    directory.absorb(Record::KeyGone(KeyName::parse("one").unwrap()));
+    assert!(directory.is_acted_for(&visitor));
+    directory.absorb(Record::Key(key(
+        "other",
+        KeyOwner::Bound(visitor.clone()),
+        &[],
+    )));
+    assert!(!directory.is_acted_for(&visitor));
+}
+
+#[test]
 fn a_copy_is_not_touched_by_what_happens_to_the_other() {
     let mut directory = Directory::default();
     let alice = account("alice", &[]);

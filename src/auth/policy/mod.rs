@@ -16,7 +16,7 @@ use super::{
 };
 
 /// The rules, indexed by the first segment of their patterns.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Policy {
     rules: Vec<Rule>,
     /// For each literal first segment: the rules that may match under it, in order.

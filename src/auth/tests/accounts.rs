@@ -454,3 +454,22 @@ fn where_it_takes_a_display_token_only_the_sessions_own_does() {
     let alone = scene.ask("POST", &shown(&own));
     assert_eq!(alone, Err(Denial::NoCredential));
 }
+
+#[test]
+fn nobody_else_is_called_like_one_whom_a_key_of_the_store_acts_for() {
+    let mut scene = scene();
+    let (_, text) = scene.token(Purpose::Access);
+    assert_eq!(scene.bearer(&text), Ok("alice".to_owned()));
+    let globs = [UserGlob::parse("ALI*").unwrap()];
+    scene.absorb(stored("more", KeyOwner::Acting(globs.into())));
+    assert_eq!(scene.bearer(&text), refused(Rejection::ReservedUser));
+    assert_eq!(scene.bearer("dw_own"), refused(Rejection::ReservedUser));
+    let alice = UserId::parse("alice").unwrap();
+    let accounts = scene.gate.verifiers.accounts.as_ref().unwrap();
+    assert!(accounts.reserves(&alice));
+    scene.publish(AccountSettings {
+        namespace: Namespace::Shared,
+        ..AccountSettings::default()
+    });
+    assert_eq!(scene.bearer(&text), Ok("alice".to_owned()));
+}

@@ -179,8 +179,8 @@ impl KeyTableBuilder {
 
     /// The finished table.
     #[must_use]
-    pub fn build(self) -> KeyTable {
-        self.table
+    pub fn build(self) -> Arc<KeyTable> {
+        Arc::new(self.table)
     }
 
     fn push(&mut self, settings: KeySettings) -> u32 {

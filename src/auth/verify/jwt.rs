@@ -64,7 +64,7 @@ pub enum Audience {
 }
 
 /// Verifies the tokens of one issuer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct JwtVerifier {
     settings: IssuerSettings,
     keys: Arc<KeySet>,

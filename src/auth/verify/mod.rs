@@ -12,7 +12,7 @@ mod template;
 
 use std::sync::Arc;
 
-pub use accounts::{AccountSettings, Accounts, Known, SessionProof};
+pub use accounts::{AccountSettings, Accounts, Known, Namespace, SessionProof};
 pub use api_key::{
     KeyId, KeySettings, KeyTable, KeyTableBuilder, SpeaksFor, TableConflict, Transports,
 };
@@ -38,10 +38,10 @@ use super::{
 use crate::clock::Timestamp;
 
 /// Everything that can vouch for a caller.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Verifiers {
     /// The declared keys.
-    pub keys: KeyTable,
+    pub keys: Arc<KeyTable>,
     /// The users and keys of the store, if there is one.
     pub accounts: Option<Accounts>,
     /// The issuers of tokens, in the order they were declared.
@@ -140,6 +140,7 @@ impl Verifiers {
         for issuer in &self.issuers {
             match issuer.verify(value, now) {
                 Verdict::Accept(identity) => {
+                    self.check_unclaimed(&identity)?;
                     memo.remember(value, &identity);
                     return Ok(identity);
                 }
@@ -203,9 +204,19 @@ impl Verifiers {
             Basis::Own(basis) => self.renew_own(earlier, basis, now),
             Basis::Token(basis) => {
                 let verifier = self.issuer(&basis.issuer).ok_or(Rejection::Issuer)?;
+                self.check_unclaimed(earlier)?;
                 verifier.renew(earlier, basis, now)
             }
         }
+    }
+
+    /// A token of others may not bear the id of a user whom a key of the store acts for.
+    fn check_unclaimed(&self, identity: &Identity) -> Result<(), Rejection> {
+        let claims = |accounts: &Accounts| accounts.acts_for(identity.user());
+        if self.accounts.as_ref().is_some_and(claims) {
+            return Err(Rejection::ReservedUser);
+        }
+        Ok(())
     }
 
     /// Whether the identity's key is no longer for this transport.

@@ -4,7 +4,10 @@ use jsonwebtoken::{EncodingKey, Header};
 use serde_json::json;
 
 use super::*;
-use crate::secret::Secret;
+use crate::{
+    auth::{Directory, KeyName, KeyOwner, Permissions, Record},
+    secret::Secret,
+};
 
 const NOW: Timestamp = Timestamp::from_secs(1_000_000);
 const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
@@ -58,6 +61,10 @@ fn verifiers(issuers: Vec<JwtVerifier>) -> Verifiers {
 
 /// The identity of a token of the issuer `second`, for whoever knows that one.
 fn identity(verifiers: &Verifiers) -> Identity {
+    verified(verifiers).unwrap()
+}
+
+fn verified(verifiers: &Verifiers) -> Result<Identity, Denial> {
     let claims = json!({"iss": "second", "sub": "alice", "exp": 1_000_060});
     let key = EncodingKey::from_secret(SECRET);
     let token = jsonwebtoken::encode(&Header::default(), &claims, &key).unwrap();
@@ -65,8 +72,7 @@ fn identity(verifiers: &Verifiers) -> Identity {
         value: token.into(),
     };
     let (absent, mut memo) = (|| Assertion::Absent, Memo::new(1));
-    let verified = verifiers.verify(&credential, absent, Transport::Http, &mut memo, NOW);
-    verified.unwrap()
+    verifiers.verify(&credential, absent, Transport::Http, &mut memo, NOW)
 }
 
 #[test]
@@ -79,6 +85,29 @@ fn a_token_is_judged_again_by_the_issuer_of_that_name() {
     assert_eq!(both.renew(&identity, NOW).unwrap().user().as_str(), "alice");
     let first = verifiers(vec![issuer("one", "first", "exp")]);
     assert_eq!(first.renew(&identity, NOW).unwrap_err(), Rejection::Issuer);
+}
+
+#[test]
+fn no_token_of_others_is_called_like_one_whom_a_key_of_the_store_acts_for() {
+    let mut verifiers = verifiers(vec![issuer("two", "second", "exp")]);
+    let identity = identity(&verifiers);
+    let mut directory = Directory::default();
+    directory.absorb(Record::Key(StoredKey {
+        name: KeyName::parse("web").unwrap(),
+        digest: KeyDigest::of(b"web"),
+        beginning: "".into(),
+        owner: KeyOwner::Acting([UserGlob::parse("al*").unwrap()].into()),
+        permissions: Permissions::default(),
+        transports: Transports::Both,
+        created: NOW,
+        expires: None,
+    }));
+    let known = Known::As(Arc::new(directory));
+    verifiers.accounts = Some(Accounts::new(known, AccountSettings::default()));
+    let refused = Denial::Unauthenticated(Rejection::ReservedUser);
+    assert_eq!(verified(&verifiers).unwrap_err(), refused);
+    let renewed = verifiers.renew(&identity, NOW);
+    assert_eq!(renewed.unwrap_err(), Rejection::ReservedUser);
 }
 
 #[test]

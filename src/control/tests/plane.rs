@@ -3,9 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use futures_util::FutureExt as _;
+use tokio::sync::watch;
+
 use super::super::*;
 use crate::snapshot::Snapshot;
 use crate::snapshot::compile::ProcessKeys;
+use crate::store::{Revision, Store};
+
+pub(super) type InForce = watch::Receiver<Revision>;
 
 /// Longer than any reload may take, shorter than the slow re-read.
 pub(super) const SOON: Duration = Duration::from_secs(5);
@@ -38,11 +44,32 @@ impl Home {
     }
 
     pub(super) async fn plane(self, more: &str) -> Plane {
+        self.prepared_plane(more, |controller| controller).await
+    }
+
+    /// The same, over a store; and until where what that says is in force.
+    pub(super) async fn plane_over(self, more: &str, store: Arc<dyn Store>) -> (Plane, InForce) {
+        let mut heard = None;
+        let prepare = |controller: Controller| {
+            let open = move || std::future::ready(Ok(Arc::clone(&store))).boxed();
+            let (controller, news) = controller.with_store(Box::new(open));
+            heard = Some(news.in_force);
+            controller
+        };
+        let plane = self.prepared_plane(more, prepare).await;
+        (plane, heard.unwrap())
+    }
+
+    async fn prepared_plane(
+        self,
+        more: &str,
+        prepare: impl FnOnce(Controller) -> Controller,
+    ) -> Plane {
         self.write("doorward.toml", &config(&self.0, more));
         let (controller, reader) = self.start().unwrap();
         let metrics = Arc::new(Metrics::new(0));
         let (requests, received) = mpsc::unbounded_channel();
-        let controller = controller.observed(Arc::clone(&metrics), None);
+        let controller = prepare(controller.observed(Arc::clone(&metrics), None));
         tokio::spawn(controller.run(received));
         tokio::task::yield_now().await;
         Plane {

@@ -62,6 +62,7 @@ fn every_example_compiles_without_a_warning() {
             generation: Generation(1),
             now: Timestamp::now(),
             keys: &keys,
+            store: &crate::auth::Known::NotYet,
         };
         match compile(&written.config, &materials(&written.config), &context) {
             Ok(compiled) => assert!(

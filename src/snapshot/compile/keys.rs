@@ -23,7 +23,7 @@ pub(super) fn compile(
     materials: &Materials,
     now: Timestamp,
     findings: &mut Findings,
-) -> KeyTable {
+) -> Arc<KeyTable> {
     let mut compiler = Compiler {
         base: permissions(base, || "backend.profile".to_owned(), findings),
         weak: Weak::from_setting(config),

@@ -4,6 +4,7 @@
 //! looks at its section and says what is wrong at which key path; only when nothing is does a
 //! snapshot come out.
 
+mod accounts;
 mod backend;
 mod cross_origin;
 mod findings;
@@ -24,7 +25,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Generation, Limits, Materials, Snapshot};
-use crate::auth::{Extraction, Gate, Policy, Verifiers};
+use crate::auth::{Extraction, Gate, Known, Policy, Verifiers};
 use crate::clock::Timestamp;
 use crate::config::{Config, Diagnostic};
 use crate::profile::Profile;
@@ -41,6 +42,8 @@ pub struct Context<'a> {
     pub now: Timestamp,
     /// What outlives every snapshot.
     pub keys: &'a ProcessKeys,
+    /// What the store said last.
+    pub store: &'a Known,
 }
 
 /// A snapshot, and what looked doubtful on the way.
@@ -141,7 +144,7 @@ fn assemble(
         },
         verifiers: Verifiers {
             keys,
-            accounts: None,
+            accounts: accounts::compile(config, &namespaces, context.store),
             issuers,
             default_user,
         },
@@ -176,7 +179,8 @@ fn assemble(
 
 /// A sidecar that knows no credential denies everyone: safe, and hardly meant.
 fn warn_of_nobody(config: &Config, findings: &mut Findings) {
-    if config.key.is_empty() && config.keys_file.is_empty() && config.issuer.is_empty() {
+    let declared = config.key.len() + config.keys_file.len() + config.issuer.len();
+    if declared == 0 && config.accounts.is_none() {
         findings.warning(
             "",
             "nobody can be authenticated: there is no [[key]] and no [[issuer]]",

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use super::findings::Findings;
 use crate::auth::{Reserved, UserGlob, UserId};
-use crate::config::{Config, Diagnostic, Issuer};
+use crate::config::{Accounts, Config, Diagnostic, Issuer};
 
 /// The ids that acting keys may name.
 #[derive(Debug, Default)]
@@ -33,6 +33,9 @@ pub(super) fn check(config: &Config, findings: &mut Findings) -> Namespaces {
         claimed: claimed(config),
     };
     namespaces.keep_visitors_apart(findings);
+    if let Some(accounts) = &config.accounts {
+        namespaces.keep_accounts_apart(config, accounts, findings);
+    }
     for (index, issuer) in config.issuer.iter().enumerate() {
         let ids = Ids::of(&issuer.user);
         for (number, earlier) in config.issuer.iter().enumerate().take(index) {
@@ -68,6 +71,16 @@ pub(super) fn check(config: &Config, findings: &mut Findings) -> Namespaces {
     namespaces
 }
 
+/// What issuers' ids begin with, so that no user of ours may be called so. None where an issuer's
+/// ids may begin with anything.
+fn issued(issuer: &Issuer) -> Option<UserGlob> {
+    let Ids { begin, fixed, .. } = Ids::of(&issuer.user);
+    let star = if fixed { "" } else { "*" };
+    UserGlob::parse(&format!("{begin}{star}"))
+        .ok()
+        .filter(|glob| *glob != UserGlob::Any)
+}
+
 fn apart(error: Diagnostic) -> Diagnostic {
     error.with_help(
         "set a prefix in `user` (\"kc-{sub}\"), narrow `acts_as`, or set shared_namespace = true \
@@ -86,6 +99,39 @@ impl Namespaces {
         let acting = apart.flat_map(|one| one.globs.iter().cloned());
         let claimed = self.claimed.iter().cloned();
         Reserved::new(acting.chain(claimed).chain(visitors).collect())
+    }
+
+    /// The names that no user of ours may bear.
+    pub(super) fn reserved_for_accounts(&self, config: &Config, accounts: &Accounts) -> Reserved {
+        let visitors = UserGlob::parse(&format!("{}*", UserId::VISITOR_PREFIX));
+        let shared = accounts.shared_namespace;
+        let acting = self.acting.iter().filter(|one| !(one.shared && shared));
+        let acting = acting.flat_map(|one| one.globs.iter().cloned());
+        let issuers = config.issuer.iter();
+        let issuers = issuers.filter(|issuer| !(issuer.shared_namespace && shared));
+        let claimed = self.claimed.iter().cloned();
+        let reserved = acting.chain(claimed).chain(issuers.filter_map(issued));
+        Reserved::new(reserved.chain(visitors).collect())
+    }
+
+    /// An issuer or a key that could name any user of ours has to say that it is meant to.
+    fn keep_accounts_apart(&self, config: &Config, accounts: &Accounts, findings: &mut Findings) {
+        let mut refuse = |at: String| {
+            let message = "these user ids can't be told from names of [accounts]";
+            findings.push(apart(Diagnostic::error(at, message)));
+        };
+        for (index, issuer) in config.issuer.iter().enumerate() {
+            let shared = issuer.shared_namespace && accounts.shared_namespace;
+            if !shared && issued(issuer).is_none() {
+                refuse(format!("issuer[{index}].user"));
+            }
+        }
+        for acting in &self.acting {
+            let shared = acting.shared && accounts.shared_namespace;
+            if !shared && acting.globs.contains(&UserGlob::Any) {
+                refuse(acting.at.clone());
+            }
+        }
     }
 
     /// No key may name an id of the namespace that is kept for callers without a credential.

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::auth::{Decision, KeySet, Memo};
+use crate::auth::{Decision, KeySet, Memo, UserId};
 use crate::config::{Environment, ReferenceKind, Written};
 use crate::secret::Secret;
 use crate::snapshot::{Address, Material};
@@ -19,6 +19,7 @@ fn compile_with(text: &str, materials: &Materials) -> Result<Compiled, Vec<Strin
         generation: Generation(1),
         now: NOW,
         keys: &keys,
+        store: &crate::auth::Known::NotYet,
     };
     let compiled = compile(&written.config, materials, &context);
     match compiled {
@@ -240,6 +241,32 @@ fn identities_of_two_sources_must_be_told_apart() {
     assert!(compiled(&both).is_ok());
     let visitors = key("acts_as = ['visitor-*']");
     assert!(compiled(&format!("{visitors}{}{BACKEND}", issuer("a", ""))).is_ok());
+}
+
+#[test]
+fn names_of_the_store_are_told_apart_from_other_ids() {
+    let accounts = "[accounts]\nstore = 'users.db'\n";
+    let shared = "shared_namespace = true";
+    let apart = "can't be told from names of [accounts]";
+    assert_error(&format!("{}{accounts}", issuer("a", "")), apart);
+    assert_error(&format!("{}{accounts}", key("acts_as = ['*']")), apart);
+    assert_error(&format!("{}{accounts}", issuer("a", shared)), apart);
+    let both = format!("{}{accounts}{shared}\n{BACKEND}", issuer("a", shared));
+    assert!(compiled(&both).is_ok());
+    let visitors = key("acts_as = ['visitor-*']");
+    let prefixed = issuer("a", "user = 'kc-{sub}'");
+    let fine = format!("{visitors}{prefixed}{accounts}{BACKEND}");
+    let gate = compiled(&fine).unwrap().snapshot.gate;
+    let accounts = gate.verifiers.accounts.unwrap();
+    for (name, is_reserved) in [
+        ("alice", false),
+        ("Visitor-1", true),
+        ("KC-alice", true),
+        ("anon-1", true),
+    ] {
+        let name = UserId::parse(name).unwrap();
+        assert_eq!(accounts.reserves(&name), is_reserved, "{name}");
+    }
 }
 
 #[test]

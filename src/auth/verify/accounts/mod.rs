@@ -10,10 +10,10 @@ pub(in crate::auth) use token::Use;
 use super::{
     Found, KeyDigest, KeySettings, Rejection, Reserved, SpeaksFor, Verifiers, key_set::VerifyingKey,
 };
-use crate::auth::{Account, Directory, KeyOwner, SigningKey, Status};
+use crate::auth::{Account, Directory, KeyOwner, SigningKey, Status, UserId};
 
 /// Users and keys of the store, as far as they are known.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Accounts {
     directory: Known,
     keys: Vec<OwnKey>,
@@ -25,8 +25,20 @@ pub struct Accounts {
 pub struct AccountSettings {
     /// Ids that its users may not bear.
     pub reserved: Reserved,
+    /// Whether users of others may be called like those of its acting keys.
+    pub namespace: Namespace,
     /// What a session's cookie takes besides on a request that may change something.
     pub session_proof: SessionProof,
+}
+
+/// Whether a user id belongs to one source alone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Namespace {
+    /// It does.
+    #[default]
+    Apart,
+    /// It is meant not to.
+    Shared,
 }
 
 /// What a session's cookie takes besides, on a request that may change something.
@@ -49,7 +61,7 @@ pub enum Known {
 }
 
 /// A key of ours, ready to verify with.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct OwnKey {
     signing: Arc<SigningKey>,
     verifying: VerifyingKey,
@@ -96,6 +108,18 @@ impl Accounts {
         }
     }
 
+    /// Whether no user may be called so: the name is another source's.
+    #[must_use]
+    pub fn reserves(&self, username: &UserId) -> bool {
+        self.settings.reserved.holds(username) || self.acts_for(username)
+    }
+
+    /// Whether a key of the store may act as this user, so that nobody else is called so.
+    pub(super) fn acts_for(&self, user: &UserId) -> bool {
+        let acts = |directory: &Arc<Directory>| directory.is_acted_for(user);
+        self.settings.namespace == Namespace::Apart && self.directory().is_some_and(acts)
+    }
+
     /// What a session's cookie takes besides.
     pub(in crate::auth) const fn session_proof(&self) -> SessionProof {
         self.settings.session_proof
@@ -138,9 +162,7 @@ impl Accounts {
     fn in_force<'a>(&self, account: &'a Account) -> Result<&'a Account, Rejection> {
         match account.status {
             Status::Disabled => Err(Rejection::Disabled),
-            Status::Enabled if self.settings.reserved.holds(&account.username) => {
-                Err(Rejection::ReservedUser)
-            }
+            Status::Enabled if self.reserves(&account.username) => Err(Rejection::ReservedUser),
             Status::Enabled => Ok(account),
         }
     }

@@ -25,7 +25,7 @@ fn acting(globs: &[&str]) -> SpeaksFor {
     )
 }
 
-fn table(settings: KeySettings) -> KeyTable {
+fn table(settings: KeySettings) -> Arc<KeyTable> {
     let mut builder = KeyTable::builder();
     builder.key(KeyDigest::of(b"key"), settings).unwrap();
     builder.build()

@@ -256,6 +256,26 @@ fn permissions_come_in_three_forms_and_through_roles() {
 }
 
 #[test]
+fn a_token_that_was_revoked_counts_no_more() {
+    let token = sign(&header(), &good_claims());
+    let revoking = |token: &str| IssuerSettings {
+        revoked: vec![KeyDigest::of(token.as_bytes())],
+        ..settings(&[Algorithm::HS256])
+    };
+    assert_eq!(
+        verify(revoking(&token), &token).unwrap_err(),
+        Rejection::Revoked
+    );
+    let identity = verify(revoking("another"), &token).unwrap();
+    let Basis::Token(basis) = identity.basis() else {
+        panic!("no token");
+    };
+    let verifier = JwtVerifier::new(revoking(&token), secret());
+    let renewed = verifier.renew(&identity, basis, NOW);
+    assert_eq!(renewed.unwrap_err(), Rejection::Revoked);
+}
+
+#[test]
 fn a_reserved_id_is_not_a_tokens() {
     let reserved = Reserved::new(vec![UserGlob::parse("visitor-*").unwrap()]);
     let settings = IssuerSettings {

@@ -1,51 +1,38 @@
-//! `doorward key`: API keys.
+//! `doorward key create`: a key, shown once; into the store, or as a block that declares it.
 
-use aws_lc_rs::rand;
-use clap::Subcommand;
+use std::{str::from_utf8, sync::Arc};
+
 use serde::Serialize;
 
-use super::{
-    Exit,
-    output::{self, Format},
-};
+use super::{beginning, generate};
 use crate::{
     auth::{
-        InvalidGlob, InvalidPermission, InvalidUserId, KeyDigest, Permission, UserGlob, UserId,
+        Directory, InvalidGlob, InvalidPermission, InvalidUserId, KeyDigest, KeyName, KeyOwner,
+        Permission, Permissions, StoredKey, Transports, UserGlob, UserId,
+    },
+    cli::{
+        Exit,
+        configuration::ConfigArgument,
+        output::{self, Format},
+        store::OpenStore,
     },
     clock::Timestamp,
     config::Period,
-    secret::Secret,
+    store::Change,
 };
 
-/// Makes API keys.
-#[derive(Debug, clap::Args)]
-pub(super) struct Keys {
-    #[command(subcommand)]
-    action: Action,
-}
-
-#[derive(Debug, Subcommand)]
-enum Action {
-    Create(Create),
-}
-
-impl Keys {
-    pub(super) fn run(self) -> anyhow::Result<Exit> {
-        match self.action {
-            Action::Create(create) => create.run(Timestamp::now()),
-        }
-    }
-}
-
-/// Makes a key, and prints it once together with the block that declares it.
+/// Makes a key, and prints it once: into the store, where the configuration has one, or else
+/// together with the block that declares it.
 ///
-/// The block holds only the key's digest: the key itself cannot be recovered from it.
+/// The store and the block hold only the key's digest: the key itself cannot be recovered from it.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("for").required(true), after_help = "Examples:
   doorward key create --user alice
   doorward key create --acts-as 'visitor-*' --permission CONVERSATION:WRITE --expires 90d
   doorward key create --user ci --format json | jq -r .key > secrets/ci-key")]
-struct Create {
+pub(super) struct Create {
+    #[command(flatten)]
+    config: ConfigArgument,
     /// Bind the key to this user: whoever presents it is that user
     #[arg(long, value_name = "USER", group = "for", value_parser = user)]
     user: Option<String>,
@@ -72,7 +59,9 @@ struct Created<'a> {
     key: &'a str,
     id: &'a str,
     sha256: &'a str,
-    block: &'a str,
+    /// None of a key that is in the store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    block: Option<&'a str>,
 }
 
 /// A `[[key]]`, in the order of its settings in the documentation.
@@ -96,28 +85,85 @@ struct Document<'a> {
 }
 
 impl Create {
-    fn run(self, now: Timestamp) -> anyhow::Result<Exit> {
+    pub(super) fn run(self, now: Timestamp) -> anyhow::Result<Exit> {
         let key = generate()?;
-        let sha256 = KeyDigest::of(key.expose()).to_string();
+        let key = from_utf8(key.expose())?;
+        let digest = KeyDigest::of(key.as_bytes());
+        let sha256 = digest.to_string();
         let id = self
             .id
             .clone()
             .unwrap_or_else(|| format!("key-{}", sha256.split_at(8).0));
-        let block = self.block(&id, &sha256, now)?;
-        let key = std::str::from_utf8(key.expose())?;
+        let block = if self.is_stored()? {
+            self.store(key, &id, now)?;
+            None
+        } else {
+            Some(self.block(&id, &sha256, now)?)
+        };
         let created = Created {
             key,
             id: &id,
             sha256: &sha256,
-            block: &block,
+            block: block.as_deref(),
         };
         output::print(self.format, &created, || {
-            format!(
-                "# The key. It is shown this once: hand it to its user.\n{key}\n\n\
-                 # Its block for the configuration file.\n{block}"
-            )
+            let shown =
+                format!("# The key. It is shown this once: hand it to its user.\n{key}\n\n");
+            shown
+                + &match &block {
+                    Some(block) => format!("# Its block for the configuration file.\n{block}"),
+                    None => format!("# It is in the store as {id}, and in force within a second."),
+                }
         })?;
         Ok(Exit::Done)
+    }
+
+    /// Whether the configuration has a store. Without a file there is none.
+    fn is_stored(&self) -> anyhow::Result<bool> {
+        let written = self.config.path().map(|_| self.config.read_sound());
+        Ok(written
+            .transpose()?
+            .is_some_and(|it| it.config.accounts.is_some()))
+    }
+
+    fn store(&self, key: &str, id: &str, now: Timestamp) -> anyhow::Result<()> {
+        let usable = self.config.usable(now)?;
+        let store = OpenStore::of(&usable.config)?;
+        let owner = self.owner(&store.directory()?)?;
+        let base = match &owner {
+            // Whatever its owner may do.
+            KeyOwner::Account(_) => &["*:*".to_owned()][..],
+            KeyOwner::Bound(_) | KeyOwner::Acting(_) => &usable.profile.permissions,
+        };
+        let permissions = if self.permissions.is_empty() {
+            base
+        } else {
+            &self.permissions
+        };
+        let stored = StoredKey {
+            name: KeyName::parse(id)?,
+            digest: KeyDigest::of(key.as_bytes()),
+            beginning: beginning(key).into(),
+            owner,
+            permissions: grants(permissions)?,
+            transports: Transports::Both,
+            created: now,
+            expires: self.expires.map(|period| now.after(period.0)),
+        };
+        store.apply(Change::CreateKey(stored), now)?;
+        Ok(())
+    }
+
+    /// The user of this name, if the store has one.
+    fn owner(&self, directory: &Directory) -> anyhow::Result<KeyOwner> {
+        let Some(user) = &self.user else {
+            let globs = self.acts_as.iter().map(|glob| UserGlob::parse(glob));
+            return Ok(KeyOwner::Acting(globs.collect::<Result<Arc<_>, _>>()?));
+        };
+        Ok(match directory.account_named(user) {
+            Some(account) => KeyOwner::Account(account.id),
+            None => KeyOwner::Bound(UserId::parse(user)?),
+        })
     }
 
     fn block(&self, id: &str, sha256: &str, now: Timestamp) -> anyhow::Result<String> {
@@ -145,41 +191,12 @@ fn glob(text: &str) -> Result<String, InvalidGlob> {
     UserGlob::parse(text).map(|_| text.to_owned())
 }
 
+fn grants(words: &[String]) -> Result<Permissions, InvalidPermission> {
+    words.iter().map(|word| Permission::parse(word)).collect()
+}
+
 fn permission(text: &str) -> Result<String, InvalidPermission> {
     Permission::parse(text).map(|_| text.to_owned())
-}
-
-/// A new key: `dw_`, 32 random base62 digits (190 bits), and six more that are their CRC-32, by
-/// which a scanner or a typist sees at once whether it can be one.
-pub(super) fn generate() -> anyhow::Result<Secret> {
-    let mut key = b"dw_".to_vec();
-    for _ in 0..32 {
-        key.push(random_digit()?);
-    }
-    let checksum = crc32fast::hash(&key);
-    key.extend(
-        (0..6)
-            .rev()
-            .map(|place| digit(checksum / 62_u32.pow(place) % 62)),
-    );
-    Ok(Secret::new(key))
-}
-
-/// A base62 digit without bias: 248 is the largest multiple of 62 in a byte.
-fn random_digit() -> anyhow::Result<u8> {
-    loop {
-        let mut byte = [0];
-        rand::fill(&mut byte)?;
-        let [value] = byte;
-        if value < 248 {
-            return Ok(digit(u32::from(value) % 62));
-        }
-    }
-}
-
-fn digit(value: u32) -> u8 {
-    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    DIGITS.get(value as usize).copied().unwrap_or(b'0')
 }
 
 /// A TOML date and time, in UTC and whole seconds.
@@ -203,27 +220,6 @@ mod tests {
 
     fn create(arguments: &[&str]) -> Result<Create, clap::Error> {
         Cli::try_parse_from([&["create"], arguments].concat()).map(|cli| cli.create)
-    }
-
-    #[test]
-    fn a_key_ends_with_the_checksum_of_the_rest() {
-        let key = generate().unwrap();
-        let (body, checksum) = key.expose().split_at(35);
-        assert_eq!(checksum.len(), 6);
-        assert!(body.starts_with(b"dw_") && body[3..].iter().all(u8::is_ascii_alphanumeric));
-        let value = checksum.iter().fold(0_u64, |value, byte| {
-            value * 62
-                + (0..62)
-                    .find(|&place| digit(place) == *byte)
-                    .map(u64::from)
-                    .unwrap()
-        });
-        assert_eq!(value, u64::from(crc32fast::hash(body)));
-    }
-
-    #[test]
-    fn no_two_keys_are_alike() {
-        assert_ne!(generate().unwrap(), generate().unwrap());
     }
 
     #[test]

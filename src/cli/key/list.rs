@@ -1,0 +1,96 @@
+//! `doorward key list`: the keys of the store.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::{
+    auth::{Directory, KeyOwner, StoredKey},
+    cli::{
+        Exit,
+        configuration::ConfigArgument,
+        output::{self, Format},
+        store::OpenStore,
+    },
+};
+
+/// Lists the keys of the store, the oldest first. The keys themselves are nowhere.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  doorward key list
+  doorward key list --format json | jq -r '.[] | select(.expires == null) | .id'")]
+pub(super) struct List {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// A key, as it is printed with `--format json`.
+#[derive(Serialize)]
+struct Listed {
+    id: String,
+    beginning: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    acts_as: Vec<String>,
+    permissions: Vec<String>,
+    created: String,
+    expires: Option<String>,
+}
+
+impl List {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
+        let store = OpenStore::of(&self.config.read_sound()?.config)?;
+        let directory = store.directory()?;
+        let mut keys: Vec<&StoredKey> = directory.keys().collect();
+        keys.sort_by_key(|key| (key.created, key.name.clone()));
+        let listed: Vec<Listed> = keys
+            .into_iter()
+            .map(|key| Listed::new(key, &directory))
+            .collect();
+        output::print(self.format, &listed, || table(&listed))?;
+        Ok(Exit::Done)
+    }
+}
+
+impl Listed {
+    fn new(key: &StoredKey, directory: &Directory) -> Self {
+        let (user, acts_as) = match &key.owner {
+            KeyOwner::Account(id) => {
+                let owner = directory.account(*id);
+                (owner.map(|owner| owner.username.to_string()), Vec::new())
+            }
+            KeyOwner::Bound(user) => (Some(user.to_string()), Vec::new()),
+            KeyOwner::Acting(globs) => (None, globs.iter().map(ToString::to_string).collect()),
+        };
+        Self {
+            id: key.name.to_string(),
+            beginning: key.beginning.to_string(),
+            user,
+            acts_as,
+            permissions: key.permissions.iter().map(ToString::to_string).collect(),
+            created: key.created.to_string(),
+            expires: key.expires.map(|at| at.to_string()),
+        }
+    }
+}
+
+/// One line a key: id, beginning, for whom, and when it ends.
+fn table(keys: &[Listed]) -> String {
+    let width = keys.iter().map(|key| key.id.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for key in keys {
+        let whom = key.user.clone().unwrap_or_else(|| key.acts_as.join(" "));
+        let ends = key.expires.as_deref().unwrap_or("never");
+        // A string takes everything.
+        let _ = writeln!(
+            text,
+            "{:width$}  {}…  {whom}  ends {ends}",
+            key.id, key.beginning
+        );
+    }
+    text
+}

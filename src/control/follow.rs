@@ -1,0 +1,195 @@
+//! [`Follower`]: keeps what runs in step with the store.
+//!
+//! What the store said last stays in force while it says nothing: no request waits for it.
+
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::auth::Directory;
+use crate::store::{Changes, Revision, Store, StoreError};
+use crate::telemetry::metrics::Metrics;
+
+/// How the store is called among the units that reload.
+const UNIT: &str = "store";
+
+/// What happens within this time of a publication is published together.
+const COALESCE: Duration = Duration::from_millis(50);
+
+/// When a store is asked again that gave an error.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Opens the store; asked again until it could be opened.
+pub type Opener = Box<dyn Fn() -> BoxFuture<'static, Result<Arc<dyn Store>, StoreError>> + Send>;
+
+/// What is heard of a store that is followed.
+#[derive(Debug)]
+pub struct News {
+    /// Until where what it says is in force.
+    pub in_force: watch::Receiver<Revision>,
+    /// Something, as soon as it was read for the first time, or could not be.
+    pub tried: mpsc::Receiver<()>,
+}
+
+/// A store that is followed, if there is one.
+pub(super) struct Following {
+    follower: Option<Follower>,
+    readings: watch::Receiver<Option<Reading>>,
+    in_force: watch::Sender<Revision>,
+    tried: mpsc::Sender<()>,
+}
+
+impl Default for Following {
+    /// There is no store.
+    fn default() -> Self {
+        Self {
+            follower: None,
+            readings: watch::channel(None).1,
+            in_force: watch::channel(Revision::default()).0,
+            tried: mpsc::channel().0,
+        }
+    }
+}
+
+impl Following {
+    pub(super) fn new(open: Opener, metrics: Arc<Metrics>) -> (Self, News) {
+        let (readings, heard) = watch::channel(None);
+        let (tell_tried, tried) = mpsc::channel();
+        let follower = Follower {
+            open,
+            metrics,
+            readings,
+            tried: tell_tried.clone(),
+            is_failing: false,
+        };
+        let (tell_in_force, in_force) = watch::channel(Revision::default());
+        let following = Self {
+            follower: Some(follower),
+            readings: heard,
+            in_force: tell_in_force,
+            tried: tell_tried,
+        };
+        (following, News { in_force, tried })
+    }
+
+    /// Begins to read, on this runtime.
+    pub(super) fn begin(&mut self) {
+        if let Some(follower) = self.follower.take() {
+            tokio::spawn(follower.run());
+        }
+    }
+
+    /// What the store says next; never, where there is none.
+    pub(super) async fn next(&mut self) -> Reading {
+        loop {
+            if self.readings.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+            if let Some(reading) = self.readings.borrow_and_update().clone() {
+                return reading;
+            }
+        }
+    }
+
+    /// Tells whoever waits that a change is in force.
+    pub(super) fn tell(&self, revision: Revision) {
+        self.in_force.send_replace(revision);
+        // Nobody listens but at the start.
+        let _ = self.tried.send(());
+    }
+}
+
+/// What a store said, and when.
+#[derive(Clone, Debug)]
+pub(super) struct Reading {
+    pub(super) directory: Arc<Directory>,
+    pub(super) revision: Revision,
+}
+
+/// Reads a store, and goes on reading what changes in it.
+struct Follower {
+    open: Opener,
+    metrics: Arc<Metrics>,
+    readings: watch::Sender<Option<Reading>>,
+    tried: mpsc::Sender<()>,
+    is_failing: bool,
+}
+
+impl Follower {
+    /// Follows it as long as anybody listens.
+    async fn run(mut self) {
+        let store = loop {
+            match (self.open)().await {
+                Ok(store) => break store,
+                Err(error) => self.fail(&error).await,
+            }
+        };
+        let mut changed = store.watch();
+        loop {
+            changed.mark_unchanged();
+            let heard = self.read(&*store).await;
+            let read_at = Instant::now();
+            if let Err(error) = heard {
+                self.fail(&error).await;
+                continue;
+            }
+            tokio::select! {
+                still_there = changed.changed() => if still_there.is_err() { return },
+                () = self.readings.closed() => return,
+            }
+            sleep_until(read_at + COALESCE).await;
+        }
+    }
+
+    /// Reads what is new, or everything.
+    async fn read(&mut self, store: &dyn Store) -> Result<(), StoreError> {
+        let known = self.readings.borrow().clone();
+        let reading = match known {
+            None => Some(read_all(store).await?),
+            Some(known) => match store.changes(known.revision).await? {
+                Changes::Since(_, revision) if revision == known.revision => None,
+                Changes::Since(records, revision) => {
+                    let mut directory = Directory::clone(&known.directory);
+                    for record in records {
+                        directory.absorb(record);
+                    }
+                    Some(Reading {
+                        directory: Arc::new(directory),
+                        revision,
+                    })
+                }
+                Changes::Forgotten => Some(read_all(store).await?),
+            },
+        };
+        if let Some(reading) = reading {
+            self.metrics.reload_succeeded(UNIT);
+            self.readings.send_replace(Some(reading));
+        }
+        if std::mem::take(&mut self.is_failing) {
+            self.metrics.reload_succeeded(UNIT);
+            tracing::info!("the store can be read again");
+        }
+        Ok(())
+    }
+
+    /// Says so once, and waits for a while.
+    async fn fail(&mut self, error: &StoreError) {
+        self.metrics.reload_failed(UNIT);
+        if !std::mem::replace(&mut self.is_failing, true) {
+            tracing::error!(%error, "the store cannot be read, what it said last stays");
+        }
+        let _ = self.tried.send(());
+        sleep(PATIENCE).await;
+    }
+}
+
+async fn read_all(store: &dyn Store) -> Result<Reading, StoreError> {
+    let (directory, revision) = store.load().await?;
+    Ok(Reading {
+        directory: Arc::new(directory),
+        revision,
+    })
+}
