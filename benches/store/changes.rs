@@ -8,7 +8,7 @@ use doorward::auth::{
 };
 use doorward::clock::Timestamp;
 use doorward::secret::Secret;
-use doorward::store::{AccountEdit, Author, Change, KeyUse};
+use doorward::store::{AccountEdit, Author, Change};
 use uuid::Uuid;
 
 /// What every hash and secret of these changes contains, and nothing else does.
@@ -63,15 +63,6 @@ pub(crate) fn author(number: u64) -> Author {
         name: number.to_string(),
         from: "cli".to_owned(),
         at: Timestamp::from_secs(i64::try_from(number % 100).unwrap_or_default()),
-    }
-}
-
-/// A use of some key.
-pub(crate) fn key_use(number: u64, things: u64) -> KeyUse {
-    let mut chance = Chance { number, things };
-    KeyUse {
-        key: chance.key_name(),
-        at: chance.time(),
     }
 }
 

@@ -101,6 +101,13 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 1..12)
 }
 
+fn key_use(number: u64) -> KeyUse {
+    KeyUse {
+        key: KeyName::parse(&format!("key-{}", number % THINGS)).unwrap(),
+        at: Timestamp::from_secs(i64::try_from(number % 97).unwrap()),
+    }
+}
+
 /// What came of a script: each change's outcome, and what is there in the end.
 #[derive(Debug, PartialEq)]
 struct Ending {
@@ -123,7 +130,7 @@ async fn play(kind: Kind, script: &[Step]) -> Ending {
         // All are asked for before any is answered.
         outcomes.extend(join_all(asked.collect::<Vec<_>>()).await);
         if let Some(number) = used {
-            let uses = vec![changes::key_use(*number, THINGS)];
+            let uses = vec![key_use(*number)];
             store.note_uses(uses).await.unwrap();
         }
         if *catches_up {

@@ -8,4 +8,9 @@
 #[path = "../../benches/store/changes.rs"]
 mod changes;
 mod contract;
+mod files;
+mod kills;
 mod kinds;
+mod read_only;
+#[path = "../../benches/store/writing.rs"]
+mod writing;

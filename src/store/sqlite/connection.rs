@@ -1,6 +1,7 @@
 //! [`Connection`]: one of SQLite's, opened as the file allows.
 
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::{ErrorCode, MAIN_DB, OpenFlags, Row, Transaction, TransactionBehavior};
 
@@ -10,6 +11,9 @@ use crate::store::StoreError;
 
 /// How long another process may hold the file before a change fails.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long to wait before the next attempt.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// SQLite before it could lose what two checkpointed at once
 /// (<https://www.sqlite.org/releaselog/3_51_3.html>).
@@ -107,7 +111,7 @@ fn expect_current(transaction: &Transaction<'_>) -> Result<(), StoreError> {
 
 /// A connection that can write; none when the file, or what has to lie beside it, can't be written.
 fn writable(file: &File) -> Result<Option<rusqlite::Connection>, StoreError> {
-    let mut sqlite = match attach(file) {
+    let mut sqlite = match patiently(|| attach(file)) {
         Ok(sqlite) => sqlite,
         Err(error) => {
             let code = error.sqlite_error_code();
@@ -119,9 +123,9 @@ fn writable(file: &File) -> Result<Option<rusqlite::Connection>, StoreError> {
         return Ok(None);
     }
     // Before anything of another program's is touched.
-    let found = schema(&sqlite)?;
+    let found = schema(&sqlite.transaction()?)?;
     let word = |row: &Row<'_>| row.get::<_, String>(0);
-    let journal = sqlite.pragma_update_and_check(None, "journal_mode", "WAL", word)?;
+    let journal = patiently(|| sqlite.pragma_update_and_check(None, "journal_mode", "WAL", word))?;
     if journal != "wal" {
         let words = format!("SQLite keeps the journal `{journal}` here, not a write-ahead log");
         return Err(StoreError::Unavailable(words));
@@ -133,6 +137,23 @@ fn writable(file: &File) -> Result<Option<rusqlite::Connection>, StoreError> {
         migrate(&mut sqlite)?;
     }
     Ok(Some(sqlite))
+}
+
+/// SQLite itself does not wait for whoever makes the same file into a store at the same time: two
+/// who wait for each other would wait for ever.
+fn patiently<T>(mut act: impl FnMut() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match act() {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && Instant::now() < until =>
+            {
+                thread::sleep(PAUSE);
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 /// SQLite opens for reading what can't be written; then nothing is read yet, since it would leave
@@ -163,9 +184,10 @@ fn read_only(file: &File) -> Result<(rusqlite::Connection, Mode), StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_URI;
-    let sqlite = rusqlite::Connection::open_with_flags(file.uri(parameters), flags)?;
+    let mut sqlite = rusqlite::Connection::open_with_flags(file.uri(parameters), flags)?;
     sqlite.busy_timeout(PATIENCE)?;
-    match schema(&sqlite)? {
+    let found = schema(&sqlite.transaction()?)?;
+    match found {
         Schema::Current => Ok((sqlite, mode)),
         Schema::Older => Err(StoreError::ReadOnly),
     }

@@ -69,6 +69,10 @@ impl File {
 
     pub(super) fn fingerprint(&self) -> Result<Fingerprint, StoreError> {
         let about = fs::metadata(&self.0).map_err(|error| of_the_system(&error))?;
+        if !about.is_file() {
+            let words = "it is not a regular file";
+            return Err(StoreError::Unavailable(words.to_owned()));
+        }
         Ok(Fingerprint {
             identity: Identity {
                 device: about.dev(),

@@ -1,6 +1,6 @@
 //! The schema, and how an older one becomes the one of today.
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::store::StoreError;
 
@@ -20,12 +20,12 @@ pub(super) enum Schema {
     Older,
 }
 
-/// What the file holds.
+/// What the file holds, as of one moment: somebody may be migrating it.
 ///
 /// # Errors
 /// When a newer program or another one has written it, or when it can't be read.
-pub(super) fn schema(connection: &Connection) -> Result<Schema, StoreError> {
-    compare(connection, MIGRATIONS)
+pub(super) fn schema(transaction: &Transaction<'_>) -> Result<Schema, StoreError> {
+    compare(transaction, MIGRATIONS)
 }
 
 /// Applies what has not been applied, all of it or nothing.

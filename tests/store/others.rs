@@ -1,1 +1,0 @@
-//! Several who write one file.
