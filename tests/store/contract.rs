@@ -1,5 +1,7 @@
 //! What holds of every store.
 
+use std::time::Duration;
+
 use doorward::auth::{
     Account, AccountId, Directory, KeyDigest, KeyName, KeyOwner, PasswordHash, Permissions, Record,
     Revocation, Status, StoredKey, TokenId, Transports, UserId,
@@ -11,6 +13,8 @@ use doorward::store::{
 use futures_util::future::join_all;
 use proptest::prelude::*;
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::changes::{self, SECRET};
 use crate::kinds::Kind;
@@ -77,6 +81,12 @@ impl Follower {
             Changes::Forgotten => *self = Self::of(store).await,
         }
     }
+}
+
+/// Waits until a store tells of a change; whether it does, in good time.
+pub(crate) async fn is_told(told: &mut watch::Receiver<u64>) -> bool {
+    let patience = Duration::from_secs(10);
+    matches!(timeout(patience, told.changed()).await, Ok(Ok(())))
 }
 
 pub(crate) async fn whole_log(store: &dyn Store) -> Vec<Entry> {

@@ -5,13 +5,16 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use doorward::auth::{Directory, KeyName, PasswordHash, Permission, Status, Transport, Transports};
+use doorward::auth::{
+    AccountId, Directory, KeyName, KeyOwner, PasswordHash, Permission, Status, Transport,
+    Transports, UserId,
+};
 use doorward::clock::Timestamp;
 use doorward::store::{Change, Changes, KeyUse, Revision, SqliteStore, Store as _, StoreError};
 use futures_util::future::join_all;
 use rusqlite::Connection;
 
-use crate::contract::{Follower, account, by, key, whole_log};
+use crate::contract::{Follower, account, by, is_told, key, whole_log};
 
 /// A store as the first schema kept it; written once, and never again by a newer one.
 const FIRST_SCHEMA: &str = include_str!("../fixtures/store/1.sql");
@@ -232,6 +235,18 @@ async fn what_no_change_leaves_is_found() {
 }
 
 #[tokio::test]
+async fn a_key_that_needs_no_user_is_no_flaw_where_there_is_none() {
+    let place = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(place.path().join("store.db"))
+        .await
+        .unwrap();
+    let mut robot = key("robot", AccountId::random());
+    robot.owner = KeyOwner::Bound(UserId::parse("robot").unwrap());
+    store.apply(Change::CreateKey(robot), by(1)).await.unwrap();
+    assert_eq!(store.check().await.unwrap(), []);
+}
+
+#[tokio::test]
 async fn who_opens_a_new_file_at_the_same_time_opens_the_same_store() {
     for _ in 0..20 {
         let place = tempfile::tempdir().unwrap();
@@ -264,7 +279,7 @@ async fn a_follower_sees_what_another_has_written() {
         let change = Change::CreateAccount(account(name));
         theirs.apply(change, by(1)).await.unwrap();
         let since = Instant::now();
-        told.changed().await.unwrap();
+        assert!(is_told(&mut told).await);
         slowest = slowest.max(since.elapsed());
         follower.catch_up(&ours).await;
         assert!(follower.directory.account_named(name).is_some());
@@ -293,7 +308,7 @@ async fn a_file_that_is_replaced_is_the_store_from_then_on() {
     fs::remove_file(place.path().join("store.db-wal")).unwrap();
     fs::remove_file(place.path().join("store.db-shm")).unwrap();
     fs::rename(&other, &file).unwrap();
-    told.changed().await.unwrap();
+    assert!(is_told(&mut told).await);
     follower.catch_up(&store).await;
     assert!(follower.directory.account_named("theirs").is_some());
     assert_eq!(follower.directory.account_count(), 1);

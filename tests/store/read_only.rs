@@ -10,7 +10,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use doorward::store::{Change, SqliteStore, Store};
 use tempfile::TempDir;
 
-use crate::contract::{account, by};
+use crate::contract::{account, by, is_told};
 
 /// Where the process below finds its file.
 const FILE: &str = "DOORWARD_TEST_READ_ONLY";
@@ -39,8 +39,8 @@ async fn visitor() {
                 println!("said {}", outcome.unwrap_err());
             }
             "wait" => {
-                told.changed().await.unwrap();
-                println!("said changed");
+                let told = is_told(&mut told).await;
+                println!("said {}", if told { "changed" } else { "the same" });
             }
             _ => match store.load().await {
                 Ok((directory, _)) => println!("said {}", directory.account_count()),

@@ -40,7 +40,7 @@ const NEVER: &[(&str, &str)] = &[
         "is the name of two users",
     ),
     (
-        "SELECT name FROM key WHERE account NOT IN (SELECT id FROM account)",
+        "SELECT name FROM key WHERE account IS NOT NULL AND account NOT IN (SELECT id FROM account)",
         "is a key of nobody",
     ),
     (
