@@ -39,7 +39,8 @@ pub trait Store: Send + Sync {
     /// Everything, as it is now.
     fn load(&self) -> BoxFuture<'_, Result<(Directory, Revision), StoreError>>;
 
-    /// Makes a change, and notes who made it. When this says that it is done, no crash undoes it.
+    /// Makes a change, and notes who made it. When this says that it is done, no crash undoes it;
+    /// when a disk has failed, a crash soon after may leave it done all the same.
     fn apply(&self, change: Change, by: Author) -> BoxFuture<'_, Result<Revision, StoreError>>;
 
     /// How everything is now that was touched after a revision.
