@@ -15,8 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How long to wait before the next attempt.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// SQLite before it could lose what two checkpointed at once
-/// (<https://www.sqlite.org/releaselog/3_51_3.html>).
+/// Versions before it could lose what was written while two connections checkpointed
+/// (<https://www.sqlite.org/wal.html#walresetbug>).
 const OLDEST: i32 = 3_051_003;
 
 /// A connection to the file.
