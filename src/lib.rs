@@ -37,7 +37,9 @@ pub mod sessions;
 // L4: the two planes; they never import each other.
 pub mod control;
 pub mod proxy;
-// L5: the embedded demonstration backend.
+// L5: who logs in with a password.
+pub mod accounts;
+// The embedded demonstration backend.
 pub mod demo;
 // L6: the composition root.
 pub mod app;
