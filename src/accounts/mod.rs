@@ -1,8 +1,17 @@
-//! Users who log in with a password: what a password is, and how its hash is made and checked under
-//! load.
+//! Users who log in with a password: what a password is, how its hash is made and checked under
+//! load, and how guessing is slowed down.
+//!
+//! ```text
+//!  name, password, address ─▶ Throttle::check ─▶ HashingPool::verify ─▶ Throttle::{succeeded, failed}
+//!                             RetryAfter: 429     Busy: 503
+//! ```
 
 pub mod hashing;
 pub mod password;
+pub mod throttle;
 
 pub use hashing::{HashingCounts, HashingError, HashingPool};
 pub use password::{HashFailed, Hashing, InvalidHashing, Memory, Password, PasswordError, Verdict};
+pub use throttle::{
+    Attempt, Login, Network, RetryAfter, Throttle, ThrottleLimits, Throttled, Throttling,
+};
