@@ -3,6 +3,7 @@
 //! ```text
 //!  main thread ── signals, waits          control thread ── watch, load, compile, publish
 //!  telemetry thread ── health, metrics    worker threads ── one a core, the data plane
+//!  accounts thread ── logins, users
 //! ```
 
 use std::io;
@@ -13,15 +14,18 @@ use std::thread;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
+use crate::accounts::service::{Desk, Ledger, StoreHandle};
+use crate::accounts::{self, HashingPool};
 use crate::config::{Config, Environment, Format, OrOff, Workers};
 use crate::control::{Controller, News, Opener, Request, Source, StartError};
-use crate::proxy::{DataPlane, Limiter, Settings, Shared};
+use crate::proxy::{Call, Calls, DataPlane, Limiter, Settings, Shared};
 use crate::runtime::cores;
 use crate::runtime::drain::Drain;
 use crate::runtime::signal::{Signal, Signals};
 use crate::sessions::Places;
+use crate::snapshot::Snapshot;
 use crate::snapshot::compile::ProcessKeys;
 use crate::snapshot::live::Reader;
 use crate::store::{SqliteStore, Store};
@@ -98,10 +102,13 @@ impl App {
 
         let store = config.accounts.as_ref().map(|accounts| &accounts.store);
         let readiness = Readiness::awaiting([LISTENING].into_iter().chain(store.map(|_| STORE)));
+        let (calls, asked) = Calls::new();
         let (controller, news) = match store {
             None => (controller, None),
             Some(path) => {
-                let (controller, news) = controller.with_store(opener(path.clone()));
+                let (opened, handle) = watch::channel(None);
+                let (controller, news) = controller.with_store(opener(path.clone(), opened));
+                start_accounts(reader.clone(), handle, &news, asked)?;
                 (controller, Some(news))
             }
         };
@@ -113,7 +120,8 @@ impl App {
             "http"
         };
         let requests = start_control(controller, news, &readiness)?;
-        let data_plane = start_data_plane(&settings, reader, metrics, log.clone(), draining)?;
+        let data_plane =
+            start_data_plane(&settings, reader, metrics, log.clone(), draining, calls)?;
         readiness.met(LISTENING);
         Ok(Self {
             data_plane,
@@ -212,15 +220,37 @@ fn log_format(format: Format) -> LogFormat {
     }
 }
 
-fn opener(path: PathBuf) -> Opener {
+fn opener(path: PathBuf, opened: watch::Sender<Option<Arc<dyn Store>>>) -> Opener {
+    let opened = Arc::new(opened);
     Box::new(move || {
-        let path = path.clone();
+        let (path, opened) = (path.clone(), Arc::clone(&opened));
         async move {
-            let store = SqliteStore::open(path).await?;
-            Ok(Arc::new(store) as Arc<dyn Store>)
+            let store: Arc<dyn Store> = Arc::new(SqliteStore::open(path).await?);
+            opened.send_replace(Some(Arc::clone(&store)));
+            Ok(store)
         }
         .boxed()
     })
+}
+
+/// Starts what answers requests that are about users.
+fn start_accounts(
+    reader: Reader<Snapshot>,
+    store: StoreHandle,
+    news: &News,
+    asked: mpsc::Receiver<Call>,
+) -> io::Result<()> {
+    let Some(settings) = reader.load().accounts.clone() else {
+        return Ok(());
+    };
+    let threads = HashingPool::threads_of(cores::available());
+    let desk = Desk::new(accounts::service::Parts {
+        reader,
+        ledger: Ledger::new(store, news.in_force.clone()),
+        pool: HashingPool::new(threads)?,
+        settings,
+    });
+    spawn("accounts", accounts::service::serve(Arc::new(desk), asked))
 }
 
 /// Starts the control plane, and waits until the store was tried.
@@ -283,6 +313,7 @@ fn start_data_plane(
     metrics: Arc<Metrics>,
     log: LogSink,
     draining: crate::runtime::drain::Draining,
+    calls: Calls,
 ) -> Result<DataPlane, AppError> {
     let places = Places::new();
     let limiter = Limiter::new();
@@ -293,6 +324,7 @@ fn start_data_plane(
         draining,
         places,
         limiter,
+        calls,
     };
     DataPlane::start(settings, &shared).map_err(|reason| {
         let addresses = settings.addresses.iter().chain(&settings.redirects);

@@ -15,9 +15,10 @@ use std::{
 const LONGEST: usize = 400;
 
 /// Who may name a status beside the answers that mean "go on" (`proxy/reply.rs` alone refuses
-/// requests): our other listeners, the demonstration backend, and clients that read statuses.
-const STATUSES: [&str; 6] = [
+/// requests): what answers requests about users, our other listeners, the demonstration backend, and clients that read statuses.
+const STATUSES: [&str; 7] = [
     "src/proxy/reply.rs",
+    "src/accounts/service/answer.rs",
     "src/proxy/redirect.rs",
     "src/telemetry/server.rs",
     "src/demo/",

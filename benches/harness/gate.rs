@@ -59,6 +59,7 @@ pub(crate) fn gate(keys: u32) -> Gate {
             cookie_credential: doorward::auth::CookieCredential::Accept,
             login_cookies: doorward::auth::LoginCookies::Strip,
             encoded_slash: EncodedSlashes::Refuse,
+            destination: doorward::auth::Destination::Backend,
         }]),
         rewrite: Rewrite {
             protected: Protected::new(["user_id"]),

@@ -32,7 +32,6 @@ pub use counts::HashingCounts;
 /// comes. Dropped, the pool lets its threads end after the jobs that they are at.
 #[derive(Debug)]
 pub struct HashingPool {
-    hashing: Hashing,
     jobs: SyncSender<Job>,
     counts: Arc<Counts>,
 }
@@ -63,7 +62,7 @@ impl HashingPool {
     ///
     /// # Errors
     /// When the system refuses one.
-    pub fn new(hashing: Hashing, threads: NonZeroUsize) -> io::Result<Self> {
+    pub fn new(threads: NonZeroUsize) -> io::Result<Self> {
         let (jobs, queue) = sync_channel(QUEUE);
         let (queue, counts) = (Arc::new(Mutex::new(queue)), Arc::new(Counts::default()));
         for number in 0..threads.get() {
@@ -72,11 +71,7 @@ impl HashingPool {
                 .name(format!("hash-{number}"))
                 .spawn(move || work(&queue, &counts))?;
         }
-        Ok(Self {
-            hashing,
-            jobs,
-            counts,
-        })
+        Ok(Self { jobs, counts })
     }
 
     /// How many threads a machine with so many cores should hash on: a quarter, and one at least.
@@ -88,12 +83,6 @@ impl HashingPool {
         }
     }
 
-    /// How new hashes are made.
-    #[must_use]
-    pub const fn hashing(&self) -> Hashing {
-        self.hashing
-    }
-
     /// Checks a password against a user's hash; against none, in the same time, when there is no
     /// such user. See [`Hashing::verify`].
     ///
@@ -101,10 +90,10 @@ impl HashingPool {
     /// When too many are waiting, or the system has no memory.
     pub async fn verify(
         &self,
+        hashing: Hashing,
         password: Arc<Password>,
         stored: Option<PasswordHash>,
     ) -> Result<Verdict, HashingError> {
-        let hashing = self.hashing;
         self.run(move |memory| hashing.verify(&password, stored.as_ref(), memory))
             .await
     }
@@ -113,8 +102,11 @@ impl HashingPool {
     ///
     /// # Errors
     /// When too many are waiting, or the system has no memory or no randomness.
-    pub async fn hash(&self, password: Arc<Password>) -> Result<PasswordHash, HashingError> {
-        let hashing = self.hashing;
+    pub async fn hash(
+        &self,
+        hashing: Hashing,
+        password: Arc<Password>,
+    ) -> Result<PasswordHash, HashingError> {
         self.run(move |memory| hashing.hash(&password, memory))
             .await
     }

@@ -6,10 +6,13 @@
 //!                             RetryAfter: 429     Busy: 503
 //! ```
 
+pub mod api_key;
 pub mod hashing;
 pub mod password;
+pub mod service;
 pub mod throttle;
 
+pub use api_key::{ApiKey, NoRandomness};
 pub use hashing::{HashingCounts, HashingError, HashingPool};
 pub use password::{HashFailed, Hashing, InvalidHashing, Memory, Password, PasswordError, Verdict};
 pub use throttle::{

@@ -1,8 +1,11 @@
 //! Who is calling: by the credential that was sent on purpose, by the one that a browser added, or
 //! by none.
 
+use http::request::Parts;
+
 use super::{
-    Access, Asked, CookieCredential, Denial, Gate, Identity, Memo, Presented, Rule, TokenId,
+    Access, Asked, CookieCredential, Denial, Gate, Identity, Memo, Presented, RequestPath, Rule,
+    TokenId, Transport,
     credential::Credential,
     visitor::{Page, Visitor},
 };
@@ -62,6 +65,41 @@ impl Gate {
         credential
             .map(|credential| self.verify(&credential, asked, memo, now))
             .transpose()
+    }
+
+    /// Who is calling one of our own listeners: by a credential that was sent on purpose, and by
+    /// nothing else.
+    ///
+    /// # Errors
+    /// When there is none, several, or one that is not good.
+    pub fn caller(
+        &self,
+        head: &Parts,
+        memo: &mut Memo,
+        now: Timestamp,
+    ) -> Result<Identity, Denial> {
+        let credential = self.extraction.find(head, Transport::Http)?;
+        let credential = credential.ok_or(Denial::NoCredential)?;
+        let path = RequestPath::parse(head.uri.path())?;
+        let assertion = || self.rewrite.assertion(head, &path, Transport::Http);
+        self.verifiers
+            .verify(&credential, assertion, Transport::Http, memo, now)
+    }
+
+    /// The browser's session that the request belongs to, if it comes from a page of ours.
+    #[must_use]
+    pub fn session(&self, head: &Parts, now: Timestamp) -> Option<Identity> {
+        if !self.is_of_our_pages(head) {
+            return None;
+        }
+        let cookie = self.verifiers.session_cookie(head)?;
+        self.verifiers.session(cookie, &mut Memo::new(1), now).ok()
+    }
+
+    /// Whether a page of ours made the request, or the user in the address bar.
+    #[must_use]
+    pub fn is_of_our_pages(&self, head: &Parts) -> bool {
+        self.origins.is_of_our_pages(head, Transport::Http)
     }
 
     fn verify(

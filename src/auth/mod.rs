@@ -49,8 +49,8 @@ pub use own_token::{OwnToken, SigningError, TokenSubject};
 pub use path::{EncodedSlash, PathError, RequestPath};
 pub use permission::{InvalidPermission, Permission, Permissions};
 pub use policy::{
-    Access, CookieCredential, EncodedSlashes, InvalidPattern, LoginCookies, Methods, Pattern,
-    Permit, Policy, Rule,
+    Access, CookieCredential, Destination, EncodedSlashes, InvalidPattern, LoginCookies, Methods,
+    Pattern, Permit, Policy, Rule,
 };
 pub use proof::{Ending, Proof};
 pub use protected::Protected;
@@ -89,13 +89,11 @@ pub struct Gate {
 
 /// What the gate says of a request.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the usual variant is the large one; no allocation"
-)]
 pub enum Decision {
     /// It may pass, in this form.
     Admit(Admitted),
+    /// It may pass, and is for us to answer.
+    Own(OwnRequest),
     /// It may not.
     Deny(Denied),
 }
@@ -104,6 +102,13 @@ pub enum Decision {
 #[derive(Debug)]
 pub struct Admitted {
     head: AdmittedHead,
+    admission: Admission,
+}
+
+/// A request that is about accounts, as it came: the backend never sees it.
+#[derive(Debug)]
+pub struct OwnRequest {
+    head: Parts,
     admission: Admission,
 }
 
@@ -144,10 +149,11 @@ impl Gate {
     pub fn admit(&self, mut head: Parts, memo: &mut Memo, now: Timestamp) -> Decision {
         let mut denied = Denied::default();
         match self.decide(&mut head, memo, now, &mut denied) {
-            Ok(admission) => Decision::Admit(Admitted {
+            Ok((Destination::Backend, admission)) => Decision::Admit(Admitted {
                 head: AdmittedHead(head),
                 admission,
             }),
+            Ok((Destination::Accounts, admission)) => Decision::Own(OwnRequest { head, admission }),
             Err(denial) => Decision::Deny(denied.because(denial)),
         }
     }
@@ -158,8 +164,9 @@ impl Gate {
         memo: &mut Memo,
         now: Timestamp,
         denied: &mut Denied,
-    ) -> Result<Admission, Denial> {
+    ) -> Result<(Destination, Admission), Denial> {
         let passed = self.permit(head, memo, now, denied)?;
+        let destination = passed.permit.destination();
         let (rule, identity, login_cookies) = passed.permit.into_parts();
         let admission = Admission {
             transport: passed.transport,
@@ -170,6 +177,9 @@ impl Gate {
             host: head.headers.get(header::HOST).cloned(),
             newcomer: passed.newcomer,
         };
+        if destination == Destination::Accounts {
+            return Ok((destination, admission));
+        }
         let identity = admission.identity();
         let mint = self.rewrite.mint(passed.transport);
         let caller = Caller {
@@ -182,7 +192,7 @@ impl Gate {
             },
         };
         self.rewrite.apply(&caller, passed.transport, head)?;
-        Ok(admission)
+        Ok((destination, admission))
     }
 
     /// Everything but the rewriting.
@@ -209,6 +219,9 @@ impl Gate {
         denied.rule = rule.map(|rule| Arc::clone(&rule.name));
         if transport == Transport::WebSocket {
             self.origins.check(head, &self.hosts)?;
+            if rule.is_some_and(|rule| rule.destination == Destination::Accounts) {
+                return Err(Denial::Malformed("no websocket there"));
+            }
         }
         let asked = Asked {
             head,
@@ -291,6 +304,14 @@ impl Admitted {
     #[must_use]
     pub fn head(&self) -> &Parts {
         &self.head.0
+    }
+}
+
+impl OwnRequest {
+    /// The head as the client sent it, and what is remembered of the admission.
+    #[must_use]
+    pub fn into_parts(self) -> (Parts, Admission) {
+        (self.head, self.admission)
     }
 }
 

@@ -39,6 +39,18 @@ impl Permission {
         }
     }
 
+    /// What may be used.
+    #[must_use]
+    pub fn resource(&self) -> &str {
+        &self.resource
+    }
+
+    /// What may be done with it.
+    #[must_use]
+    pub fn action(&self) -> &str {
+        &self.action
+    }
+
     /// Whether a holder of `self` has what `required` names.
     #[must_use]
     pub fn covers(&self, required: &Self) -> bool {
@@ -89,6 +101,12 @@ impl Permissions {
     #[must_use]
     pub fn allow(&self, required: &Permission) -> bool {
         self.0.iter().any(|granted| granted.covers(required))
+    }
+
+    /// Whether nothing that `other` grants is missing.
+    #[must_use]
+    pub fn include(&self, other: &Self) -> bool {
+        other.0.iter().all(|permission| self.allow(permission))
     }
 
     /// What both grant.

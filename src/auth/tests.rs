@@ -19,6 +19,7 @@ fn rule(path: &str, access: Access) -> Rule {
         cookie_credential: CookieCredential::Accept,
         login_cookies: LoginCookies::Strip,
         encoded_slash: EncodedSlashes::Refuse,
+        destination: Destination::Backend,
     }
 }
 
@@ -111,6 +112,7 @@ fn request(method: &str, target: &str, headers: &[(&str, &str)]) -> Parts {
 fn decide(method: &str, target: &str, headers: &[(&str, &str)]) -> Result<Admitted, Denial> {
     match all().admit(request(method, target, headers), &mut Memo::new(16), NOW) {
         Decision::Admit(admitted) => Ok(admitted),
+        Decision::Own(own) => panic!("{own:?}"),
         Decision::Deny(denied) => Err(denied.denial),
     }
 }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     auth::{
-        Admission, Admitted, Carrier, Decision, Denied, Identity, Memo, Transport,
+        Admission, Admitted, Carrier, Decision, Denied, Identity, Memo, OwnRequest, Transport,
         UpstreamCredential,
     },
     clock::Timestamp,
@@ -107,6 +107,7 @@ impl Explain {
         };
         match snapshot.gate.admit(head, &mut Memo::new(1), now) {
             Decision::Admit(admitted) => explanation.admitted(admitted, snapshot),
+            Decision::Own(own) => explanation.own(own),
             Decision::Deny(denied) => explanation.denied(&denied),
         }
         Ok(explanation)
@@ -208,6 +209,14 @@ impl Explanation {
         self.rule = Some(admission.rule().to_owned());
         self.identified(admission.identity());
         self.upstream = upstream(head, &admission, snapshot);
+    }
+
+    /// The backend is sent nothing.
+    fn own(&mut self, own: OwnRequest) {
+        let (_, admission) = own.into_parts();
+        self.allowed = true;
+        self.rule = Some(admission.rule().to_owned());
+        self.identified(admission.identity());
     }
 
     fn denied(&mut self, denied: &Denied) {

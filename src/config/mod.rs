@@ -38,7 +38,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub use accounts::Accounts;
+pub use accounts::{Accounts, Signing};
 pub use anonymous::Anonymous;
 pub use backend::{Backend, BackendUrl, BackendUrlError, HostPort, ProfileName, ProfileNameError};
 pub use cors::Cors;

@@ -15,7 +15,7 @@ pub(super) fn decide(profile: Profile, head: &Parts) -> Option<Admitted> {
             holds(profile, head, &admitted);
             Some(admitted)
         }
-        Decision::Deny(_) => None,
+        Decision::Own(_) | Decision::Deny(_) => None,
     }
 }
 

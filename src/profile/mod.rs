@@ -56,8 +56,33 @@ pub struct Profile {
     pub websocket: WebSocket,
     /// The rules, after the operator's own; what none names is denied.
     pub route: Vec<Route>,
+    /// How users of ours log in before it.
+    pub accounts: Accounts,
     /// What such a backend lets in when nobody has set it up.
     pub probe: Vec<Probe>,
+}
+
+/// How users of ours log in before such a backend.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Accounts {
+    /// What the paths of logins and users begin with.
+    pub prefix: String,
+    /// A cookie that its pages read themselves: it shows them name and permissions, and
+    /// authenticates nothing.
+    pub display_cookie: Option<String>,
+    /// Where a browser goes that has logged in.
+    pub home: String,
+}
+
+impl Default for Accounts {
+    fn default() -> Self {
+        Self {
+            prefix: "/_doorward".to_owned(),
+            display_cookie: None,
+            home: "/".to_owned(),
+        }
+    }
 }
 
 /// What holds for WebSockets when the configuration does not say.

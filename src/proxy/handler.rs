@@ -5,7 +5,6 @@ use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -20,13 +19,14 @@ use super::cors::Crossing;
 use super::exchange::Exchange;
 use super::headers::{self, Framing, Origin, Scheme, Told};
 use super::location;
+use super::own::Caller;
 use super::redirect;
 use super::reply::Refusal;
 use super::unread::Arrival;
 use super::upgrade::{self, Handshake, Opened};
 use super::upstream::{Answered, Failure, Message};
 use super::worker::Held;
-use crate::auth::{Admission, Decision, Denial, Denied, Transport};
+use crate::auth::{Admission, Decision, Denied, OwnRequest, Transport};
 use crate::clock::Timestamp;
 use crate::snapshot::Limits;
 
@@ -167,6 +167,8 @@ enum Plan {
     Forward(Box<Message>, Scheme),
     /// To be opened as a WebSocket.
     Open(Box<Message>, Box<Handshake>, Scheme),
+    /// To be answered by us.
+    Answer(Box<(request::Parts, RequestBody, Caller)>),
 }
 
 impl Plan {
@@ -208,6 +210,7 @@ impl Asked {
         };
         let admitted = match decision {
             Decision::Admit(admitted) => admitted,
+            Decision::Own(own) => return self.plan_own(own, body, &origin, exchange),
             Decision::Deny(denied) => return Plan::done(self.deny(denied, exchange)),
         };
         let (head, admission) = admitted.into_parts();
@@ -239,6 +242,27 @@ impl Asked {
         }
     }
 
+    /// A request that never goes to the backend.
+    fn plan_own(
+        &self,
+        own: OwnRequest,
+        body: Arrival,
+        origin: &Origin,
+        exchange: &mut Exchange,
+    ) -> Plan {
+        let (head, admission) = own.into_parts();
+        let (identity, authority) = (admission.identity().cloned(), admission.authority());
+        let caller = Caller::new(identity, origin.client, origin.scheme, authority);
+        exchange.admitted(admission);
+        if let Some(refusal) = self.over_user_rate(exchange) {
+            return Plan::done(self.refuse(refusal, exchange));
+        }
+        let gap = self.snapshot.limits.body_gap;
+        let (body, upload) = RequestBody::new(body, gap, || exchange.standing());
+        exchange.upload = upload;
+        Plan::Answer(Box::new((head, body, caller)))
+    }
+
     async fn carry_out(&self, plan: Plan, exchange: &mut Exchange) -> Outcome {
         let outcome = match plan {
             Plan::Done(outcome) => Ok(*outcome),
@@ -251,6 +275,11 @@ impl Asked {
             // Rare and large: not to be part of every request's future.
             Plan::Open(message, handshake, scheme) => {
                 Box::pin(upgrade::open(self, message, &handshake, scheme, exchange)).await
+            }
+            Plan::Answer(asked) => {
+                let (head, body, caller) = *asked;
+                let answered = Box::pin(self.client.worker.calls.answer(head, body, caller)).await;
+                answered.map(Outcome::Own)
             }
         };
         outcome.unwrap_or_else(|refusal| self.refuse(refusal, exchange))
@@ -292,42 +321,6 @@ impl Asked {
         let refusal = Refusal::Denied(denial, transport);
         let refusal = self.over_failure_rate(denial, exchange).unwrap_or(refusal);
         self.refuse(refusal, exchange)
-    }
-
-    /// Bad credentials of one address; a good one is never refused for the bad ones before it.
-    fn over_failure_rate(&self, denial: Denial, exchange: &Exchange) -> Option<Refusal> {
-        let Denial::Unauthenticated(_) = denial else {
-            return None;
-        };
-        let rate = self.snapshot.limits.failures_per_address?;
-        let worker = &self.client.worker;
-        let over = worker
-            .limiter
-            .failure(exchange.origin, rate, Instant::now());
-        let retry_after = over.err()?;
-        worker.metrics.throttled("failures_per_address");
-        Some(Refusal::TooMany { retry_after })
-    }
-
-    fn over_visitor_rate(&self, exchange: &Exchange) -> Option<Refusal> {
-        let rate = self.snapshot.limits.ids_per_address?;
-        let worker = &self.client.worker;
-        let over = worker
-            .limiter
-            .visitor(exchange.origin, rate, Instant::now());
-        let retry_after = over.err()?;
-        worker.metrics.throttled("ids_per_address");
-        Some(Refusal::TooMany { retry_after })
-    }
-
-    fn over_user_rate(&self, exchange: &Exchange) -> Option<Refusal> {
-        let rate = self.snapshot.limits.requests_per_user?;
-        let user = exchange.admission()?.identity()?.user();
-        let worker = &self.client.worker;
-        let over = worker.limiter.request(user.as_str(), rate, Instant::now());
-        let retry_after = over.err()?;
-        worker.metrics.throttled("requests_per_user");
-        Some(Refusal::TooMany { retry_after })
     }
 
     fn origin(&self, head: &request::Parts) -> Origin {

@@ -8,6 +8,7 @@
 //!        └ handler ─ cors · gate · headers · body
 //!           ├ upstream ─ pool of link ─▶ backend ─▶ answer
 //!           ├ upgrade ─▶ tunnel · frames
+//!           ├ own ─▶ who answers requests that are about accounts
 //!           └ reply ─ the only place that picks a status
 //! ```
 //!
@@ -28,6 +29,7 @@ mod limits;
 mod lingering;
 mod listener;
 mod location;
+mod own;
 mod redirect;
 mod reply;
 mod request_id;
@@ -37,6 +39,7 @@ mod standing;
 mod streams;
 #[cfg(test)]
 mod tests;
+mod throttled;
 pub mod tunnel;
 mod unread;
 mod unreadable;
@@ -51,6 +54,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 pub use limits::Limiter;
+pub use own::{Call, Caller, Calls};
 
 use connection::Purpose;
 #[cfg(any(test, fuzzing))]
@@ -89,6 +93,8 @@ pub struct Shared {
     pub places: Places,
     /// Connections and rates.
     pub limiter: Arc<Limiter>,
+    /// Where requests go that are about accounts.
+    pub calls: Calls,
 }
 
 /// The running data plane.

@@ -32,6 +32,13 @@ pub(super) enum Refusal {
         /// Until when it is no use to try again.
         retry_after: Duration,
     },
+    /// A request that is for us has more of a body than we read.
+    ContentTooLarge,
+    /// Whoever would answer has too much to do.
+    Unavailable {
+        /// Until when it is no use to try again.
+        retry_after: Duration,
+    },
     /// A defect of ours.
     Panicked,
 }
@@ -48,6 +55,10 @@ impl Refusal {
             Self::TooMany { retry_after } => {
                 later(StatusCode::TOO_MANY_REQUESTS, retry_after, replies)
             }
+            Self::ContentTooLarge => plain(StatusCode::PAYLOAD_TOO_LARGE, replies),
+            Self::Unavailable { retry_after } => {
+                later(StatusCode::SERVICE_UNAVAILABLE, retry_after, replies)
+            }
             Self::Panicked => plain(StatusCode::INTERNAL_SERVER_ERROR, replies),
         }
     }
@@ -61,6 +72,8 @@ impl Refusal {
             Self::TargetTooLong => "target_too_long",
             Self::TooManyHeaders => "too_many_headers",
             Self::TooMany { .. } => "too_many",
+            Self::ContentTooLarge => "content_too_large",
+            Self::Unavailable { .. } => "unavailable",
             Self::Panicked => "panic",
         }
     }
@@ -190,6 +203,7 @@ fn words(status: StatusCode) -> (&'static str, &'static str) {
         StatusCode::BAD_REQUEST => ("bad_request", "The request is malformed or ambiguous"),
         StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", "The method is not allowed"),
         StatusCode::REQUEST_TIMEOUT => ("request_timeout", "The request took too long to arrive"),
+        StatusCode::PAYLOAD_TOO_LARGE => ("content_too_large", "The request body is too large"),
         StatusCode::URI_TOO_LONG => ("uri_too_long", "The request target is too long"),
         StatusCode::EXPECTATION_FAILED => {
             ("expectation_failed", "The expectation is not supported")

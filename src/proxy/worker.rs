@@ -14,6 +14,7 @@ use super::Shared;
 use super::activity::Activity;
 use super::limits::Limiter;
 use super::listener::Intake;
+use super::own::Calls;
 use super::request_id::{RequestId, RequestIds};
 use super::scratch::Scratch;
 use super::upstream::Pool;
@@ -51,6 +52,7 @@ pub(super) struct Worker {
     pub(super) streams: Sessions<Proof>,
     pub(super) places: Places,
     pub(super) limiter: Arc<Limiter>,
+    pub(super) calls: Calls,
     pub(super) metrics: Arc<WorkerMetrics>,
     pub(super) log: AccessLog,
     pub(super) draining: Draining,
@@ -76,6 +78,7 @@ impl Worker {
             streams: Sessions::new(),
             places: shared.places.clone(),
             limiter: Arc::clone(&shared.limiter),
+            calls: shared.calls.clone(),
             metrics,
             log: AccessLog::new(shared.log.clone(), snapshot.log_format),
             draining: shared.draining.clone(),

@@ -4,6 +4,7 @@
 //! never sees the configuration itself. The control plane publishes snapshots through [`live`],
 //! and that is the only joint between the two planes.
 
+mod accounts;
 pub mod compile;
 pub mod live;
 mod materials;
@@ -21,6 +22,7 @@ pub use self::live::Generation;
 use crate::auth::{Directory, Gate};
 use crate::telemetry::LogFormat;
 
+pub use accounts::{AccountsService, HashingCost, Vocabulary};
 pub use materials::{Material, Materials};
 
 /// Everything a worker needs to serve requests, immutable once published.
@@ -40,6 +42,8 @@ pub struct Snapshot {
     pub cors: Cors,
     /// Settings of WebSocket tunnels.
     pub websocket: WebSocketSettings,
+    /// How users of ours log in and are kept, where there are any.
+    pub accounts: Option<Arc<AccountsService>>,
     /// Sizes, counts and times.
     pub limits: Limits,
     /// `Strict-Transport-Security` to add to every answer over TLS.

@@ -8,8 +8,11 @@ use std::{
 use super::*;
 
 fn pool(threads: usize) -> HashingPool {
-    let hashing = Hashing::new(64, 1, 1).unwrap();
-    HashingPool::new(hashing, NonZeroUsize::new(threads).unwrap()).unwrap()
+    HashingPool::new(NonZeroUsize::new(threads).unwrap()).unwrap()
+}
+
+fn cheap() -> Hashing {
+    Hashing::new(64, 1, 1).unwrap()
 }
 
 fn password(text: &str) -> Arc<Password> {
@@ -76,8 +79,8 @@ fn fill(pool: &HashingPool) -> Vec<Held<'_>> {
 #[tokio::test]
 async fn a_password_is_checked_against_the_hash_that_was_made_of_it() {
     let pool = pool(2);
-    let stored = pool.hash(password("12345678")).await.unwrap();
-    let check = |text, stored| pool.verify(password(text), stored);
+    let stored = pool.hash(cheap(), password("12345678")).await.unwrap();
+    let check = |text, stored| pool.verify(cheap(), password(text), stored);
     let right = check("12345678", Some(stored.clone())).await;
     assert_eq!(right, Ok(Verdict::Right));
     let wrong = check("12345679", Some(stored)).await;
@@ -93,7 +96,7 @@ async fn a_full_queue_refuses_at_once() {
     let held = hold(&pool);
     let waiting = fill(&pool);
     assert_eq!(
-        pool.verify(password("12345678"), None).await,
+        pool.verify(cheap(), password("12345678"), None).await,
         Err(HashingError::Busy)
     );
     let counts = pool.counts();
@@ -105,7 +108,11 @@ async fn a_full_queue_refuses_at_once() {
         one.ask.unwrap().await.unwrap();
     }
     assert_eq!(pool.counts().done, QUEUE as u64 + 1);
-    assert!(pool.verify(password("12345678"), None).await.is_ok());
+    assert!(
+        pool.verify(cheap(), password("12345678"), None)
+            .await
+            .is_ok()
+    );
 }
 
 #[test]
@@ -155,7 +162,7 @@ async fn a_panic_costs_one_job_and_no_thread() {
     let broken = pool.run::<()>(|_| panic!("on purpose")).await;
     assert_eq!(broken, Err(HashingError::BrokeOff));
     assert_eq!(
-        pool.verify(password("12345678"), None).await,
+        pool.verify(cheap(), password("12345678"), None).await,
         Ok(Verdict::Wrong)
     );
     assert_eq!(pool.counts().running, 0);
@@ -167,7 +174,7 @@ async fn a_thread_uses_its_memory_again() {
     let size = || pool.run(|memory| Ok(memory.size()));
     assert_eq!(size().await, Ok(0));
     for _ in 0..3 {
-        pool.hash(password("12345678")).await.unwrap();
+        pool.hash(cheap(), password("12345678")).await.unwrap();
         assert_eq!(size().await, Ok(64));
     }
 }

@@ -44,6 +44,18 @@ pub struct Rule {
     pub login_cookies: LoginCookies,
     /// Whether a segment may hold an encoded `/`.
     pub encoded_slash: EncodedSlashes,
+    /// Who answers.
+    pub destination: Destination,
+}
+
+/// Who answers what a rule lets pass.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Destination {
+    /// The backend.
+    #[default]
+    Backend,
+    /// We do: it is about users and their logins.
+    Accounts,
 }
 
 /// Methods a rule is for.
@@ -105,6 +117,7 @@ pub struct Permit {
     rule: Arc<str>,
     identity: Option<Identity>,
     login_cookies: LoginCookies,
+    destination: Destination,
 }
 
 impl Policy {
@@ -180,7 +193,13 @@ impl Rule {
         visitor: impl FnOnce() -> Identity,
     ) -> Result<Permit, Denial> {
         let identity = match (&self.access, identity) {
-            (Access::Open, _) => return Ok(self.permit(None)),
+            (Access::Open, identity) => {
+                let told = match self.destination {
+                    Destination::Backend => None,
+                    Destination::Accounts => identity.cloned(),
+                };
+                return Ok(self.permit(told));
+            }
             (Access::Anonymous, None) => visitor(),
             (Access::Authenticated, Some(identity)) if identity.is_visitor() => {
                 return Err(Denial::NoCredential);
@@ -209,6 +228,7 @@ impl Rule {
             rule: Arc::clone(&self.name),
             identity,
             login_cookies: self.login_cookies,
+            destination: self.destination,
         }
     }
 }
@@ -225,8 +245,13 @@ impl Methods {
 }
 
 impl Permit {
-    /// The rule's name, the identity it let pass (none on an open rule), and what it says of the
-    /// backend's login.
+    /// Who answers.
+    pub(super) const fn destination(&self) -> Destination {
+        self.destination
+    }
+
+    /// The rule's name, the identity it let pass (none on an open rule of the backend's), and what
+    /// it says of the backend's login.
     pub(super) fn into_parts(self) -> (Arc<str>, Option<Identity>, LoginCookies) {
         (self.rule, self.identity, self.login_cookies)
     }

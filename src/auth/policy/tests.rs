@@ -15,6 +15,7 @@ fn rule(path: &str, methods: &[Method], access: Access) -> Rule {
         cookie_credential: CookieCredential::Accept,
         login_cookies: LoginCookies::Strip,
         encoded_slash: EncodedSlashes::Refuse,
+        destination: Destination::Backend,
     }
 }
 

@@ -137,6 +137,7 @@ impl Scene {
             .admit(request(method, target, headers), &mut self.memo, now)
         {
             Decision::Admit(admitted) => Ok(admitted),
+            Decision::Own(own) => panic!("{own:?}"),
             Decision::Deny(denied) => Err(denied.denial),
         }
     }

@@ -87,6 +87,13 @@ pub(super) struct Found<'t> {
     settings: Cow<'t, KeySettings>,
 }
 
+impl Found<'_> {
+    /// Whom it speaks for.
+    pub(super) fn speaks_for(&self) -> &SpeaksFor {
+        &self.settings.speaks_for
+    }
+}
+
 impl KeyTable {
     /// Begins a table.
     #[must_use]

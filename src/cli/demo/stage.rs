@@ -7,10 +7,10 @@ use anyhow::Context;
 use serde_json::Map;
 
 use crate::{
+    accounts::ApiKey,
     auth::KeyDigest,
     cli::{
         cert::{self, Bundle},
-        key,
         sign::sign,
     },
     clock::Timestamp,
@@ -35,11 +35,11 @@ pub(super) struct Stage {
 impl Stage {
     /// Writes everything for a sidecar on loopback at `port`, before `backend`.
     pub(super) fn set(port: u16, backend: SocketAddr, now: Timestamp) -> anyhow::Result<Self> {
-        let signing = key::generate()?;
+        let signing = ApiKey::generate()?.to_secret();
         let stage = Self {
             directory: private_directory()?,
-            alice: key::generate()?,
-            visitors: key::generate()?,
+            alice: ApiKey::generate()?.to_secret(),
+            visitors: ApiKey::generate()?.to_secret(),
             bob: token("bob", &signing, now)?,
         };
         let hosts = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);

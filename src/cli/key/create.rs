@@ -1,14 +1,14 @@
 //! `doorward key create`: a key, shown once; into the store, or as a block that declares it.
 
-use std::{str::from_utf8, sync::Arc};
+use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{beginning, generate};
 use crate::{
+    accounts::ApiKey,
     auth::{
-        Directory, InvalidGlob, InvalidPermission, InvalidUserId, KeyDigest, KeyName, KeyOwner,
-        Permission, Permissions, StoredKey, Transports, UserGlob, UserId,
+        Directory, InvalidGlob, InvalidPermission, InvalidUserId, KeyName, KeyOwner, Permission,
+        Permissions, StoredKey, Transports, UserGlob, UserId,
     },
     cli::{
         Exit,
@@ -86,27 +86,23 @@ struct Document<'a> {
 
 impl Create {
     pub(super) fn run(self, now: Timestamp) -> anyhow::Result<Exit> {
-        let key = generate()?;
-        let key = from_utf8(key.expose())?;
-        let digest = KeyDigest::of(key.as_bytes());
-        let sha256 = digest.to_string();
-        let id = self
-            .id
-            .clone()
-            .unwrap_or_else(|| format!("key-{}", sha256.split_at(8).0));
+        let key = ApiKey::generate()?;
+        let sha256 = key.digest().to_string();
+        let id = self.id.clone().unwrap_or_else(|| key.usual_name());
         let block = if self.is_stored()? {
-            self.store(key, &id, now)?;
+            self.store(&key, &id, now)?;
             None
         } else {
             Some(self.block(&id, &sha256, now)?)
         };
         let created = Created {
-            key,
+            key: key.expose(),
             id: &id,
             sha256: &sha256,
             block: block.as_deref(),
         };
         output::print(self.format, &created, || {
+            let key = key.expose();
             let shown =
                 format!("# The key. It is shown this once: hand it to its user.\n{key}\n\n");
             shown
@@ -126,7 +122,7 @@ impl Create {
             .is_some_and(|it| it.config.accounts.is_some()))
     }
 
-    fn store(&self, key: &str, id: &str, now: Timestamp) -> anyhow::Result<()> {
+    fn store(&self, key: &ApiKey, id: &str, now: Timestamp) -> anyhow::Result<()> {
         let usable = self.config.usable(now)?;
         let store = OpenStore::of(&usable.config)?;
         let owner = self.owner(&store.directory()?)?;
@@ -142,8 +138,8 @@ impl Create {
         };
         let stored = StoredKey {
             name: KeyName::parse(id)?,
-            digest: KeyDigest::of(key.as_bytes()),
-            beginning: beginning(key).into(),
+            digest: key.digest(),
+            beginning: key.beginning().into(),
             owner,
             permissions: grants(permissions)?,
             transports: Transports::Both,
@@ -210,7 +206,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::config::Config;
+    use crate::{auth::KeyDigest, config::Config};
 
     #[derive(Parser)]
     struct Cli {

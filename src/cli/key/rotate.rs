@@ -1,14 +1,14 @@
 //! `doorward key rotate`: a key of the store gets a successor, and both count for a while.
 
-use std::str::from_utf8;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use serde::Serialize;
 
-use super::{beginning, generate, revoke::name};
+use super::revoke::name;
 use crate::{
-    auth::{KeyDigest, KeyName, StoredKey},
+    accounts::ApiKey,
+    auth::{KeyName, StoredKey},
     cli::{
         Exit,
         configuration::ConfigArgument,
@@ -58,18 +58,15 @@ impl Rotate {
         let earlier = directory
             .key_named(&self.earlier)
             .with_context(|| format!("there is no key {} in the store", self.earlier))?;
-        let key = generate()?;
-        let key = from_utf8(key.expose())?;
-        let digest = KeyDigest::of(key.as_bytes());
-        let digits = digest.to_string();
+        let key = ApiKey::generate()?;
         let id = match self.id {
             Some(id) => id,
-            None => KeyName::parse(&format!("key-{}", digits.split_at(8).0))?,
+            None => KeyName::parse(&key.usual_name())?,
         };
         let next = StoredKey {
             name: id.clone(),
-            digest,
-            beginning: beginning(key).into(),
+            digest: key.digest(),
+            beginning: key.beginning().into(),
             created: now,
             expires: earlier
                 .expires
@@ -80,12 +77,12 @@ impl Rotate {
         let name = self.earlier.clone();
         store.apply(Change::RotateKey { name, ends, next }, now)?;
         let rotated = Rotated {
-            key,
+            key: key.expose(),
             id: id.as_str(),
             earlier_ends: ends.to_string(),
         };
         output::print(self.format, &rotated, || {
-            let earlier = self.earlier;
+            let (earlier, key) = (self.earlier, key.expose());
             format!(
                 "# The key. It is shown this once: hand it to its user.\n{key}\n\n\
                  # It is in the store as {id}; {earlier} counts until {ends}."

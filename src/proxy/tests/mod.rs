@@ -83,6 +83,7 @@ fn gate(keys: &[&str]) -> Gate {
             cookie_credential: crate::auth::CookieCredential::Accept,
             login_cookies: crate::auth::LoginCookies::Strip,
             encoded_slash: EncodedSlashes::Refuse,
+            destination: crate::auth::Destination::Backend,
         }]),
         rewrite: Rewrite {
             protected: Protected::new(["user_id"]),
@@ -129,6 +130,7 @@ fn snapshot(generation: Generation, backend: SocketAddr, keys: &[&str]) -> Snaps
         },
         replies: replies(),
         cors: Cors::Off,
+        accounts: None,
         websocket: WebSocketSettings::default(),
         limits: Limits::default(),
         hsts: None,
@@ -182,6 +184,7 @@ impl Sidecar {
             draining,
             places: Places::new(),
             limiter: Limiter::new(),
+            calls: crate::proxy::Calls::new().0,
         };
         let settings = Settings {
             addresses: vec!["127.0.0.1:0".parse().unwrap()],

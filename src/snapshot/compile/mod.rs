@@ -130,7 +130,9 @@ fn assemble(
     let issuers = issuers::compile(config, &namespaces, theirs, materials, findings);
     let (profile, shown) = (profile?, shown?);
     let default_user = profile::default_user(&profile, findings);
-    let policy = Policy::new(routes::compile(config, &profile, findings));
+    let rules = routes::compile(config, &profile, findings);
+    let service = accounts::service(config, &profile, &rules, findings);
+    let policy = Policy::new(rules);
     warn_of_nobody(config, findings);
     let rewrite = profile::rewrite(&profile, shown, findings);
     let replies = profile::replies(&profile, findings);
@@ -144,7 +146,7 @@ fn assemble(
         },
         verifiers: Verifiers {
             keys,
-            accounts: accounts::compile(config, &namespaces, context.store),
+            accounts: accounts::compile(config, &profile, &namespaces, context.store),
             issuers,
             default_user,
         },
@@ -159,6 +161,7 @@ fn assemble(
         backend: backend?,
         replies: replies?,
         cors,
+        accounts: service.map(Arc::new),
         websocket: websocket::compile(&config.websocket, &profile.websocket, findings),
         limits,
         hsts: entrance.hsts,

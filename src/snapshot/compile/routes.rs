@@ -1,10 +1,12 @@
-//! Rules: the operator's `[[route]]`s, then the profile's.
+//! Rules: those of `[accounts]`, the operator's `[[route]]`s, then the profile's.
 
 use http::Method;
 
+use super::accounts;
 use super::findings::Findings;
 use crate::auth::{
-    self, CookieCredential, EncodedSlashes, LoginCookies, Methods, Pattern, Permission, Rule,
+    self, CookieCredential, Destination, EncodedSlashes, LoginCookies, Methods, Pattern,
+    Permission, Rule,
 };
 use crate::config::{self, Config, Diagnostic, Route};
 use crate::profile::Profile;
@@ -12,7 +14,7 @@ use crate::profile::Profile;
 /// All rules, in order of precedence.
 pub(super) fn compile(config: &Config, profile: &Profile, findings: &mut Findings) -> Vec<Rule> {
     let usual = profile.cookie_credential;
-    let mut rules: Vec<Rule> = Vec::new();
+    let mut rules = accounts::rules(config, profile, findings);
     for (index, route) in config.route.iter().enumerate() {
         let Some(rule) = compile_one(route, usual, findings, |field| Place {
             at: format!("route[{index}].{field}"),
@@ -87,6 +89,7 @@ fn compile_one(
             config::EncodedSlash::Deny => EncodedSlashes::Refuse,
             config::EncodedSlash::Allow => EncodedSlashes::Allow,
         },
+        destination: Destination::Backend,
     })
 }
 

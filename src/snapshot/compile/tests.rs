@@ -105,6 +105,7 @@ fn a_declared_key_opens_the_gate_as_its_user() {
             assert!(head.headers.get("user-id").is_none());
             assert!(head.headers.get("authorization").is_none());
         }
+        Decision::Own(own) => panic!("{own:?}"),
         Decision::Deny(denied) => panic!("{denied:?}"),
     }
 }

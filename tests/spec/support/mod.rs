@@ -2,6 +2,7 @@
 //! [`Sidecar`] that runs the real binary in front of it, and clients that send what no decent
 //! client would.
 
+mod accounts;
 mod backend;
 mod certificates;
 
@@ -21,11 +22,13 @@ mod wire;
 
 use std::time::Duration;
 
+pub use accounts::PASSWORD;
 pub use backend::{Backend, Seen};
 pub use certificates::Authority;
 pub use chat::{Chat, Frames, Handshake};
 pub use process::{doorward, run};
 pub use raw::Raw;
+pub use request::Request;
 pub use script::{Feed, Script};
 pub use setup::{CAT_HTTP_KEY, CAT_WS_KEY, HOST, Setup, digest, key_of};
 pub use sidecar::Sidecar;

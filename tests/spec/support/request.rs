@@ -46,6 +46,16 @@ impl<'s> Request<'s> {
         self
     }
 
+    pub fn json(self, body: &Value) -> Self {
+        self.header("Content-Type", "application/json").body(body.to_string())
+    }
+
+    /// As a form sends it; the values are of letters and digits.
+    pub fn form(self, fields: &[(&str, &str)]) -> Self {
+        let fields: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        self.header("Content-Type", "application/x-www-form-urlencoded").body(fields.join("&"))
+    }
+
     /// Its bytes in HTTP/1.1, to be written by a client of the spec's own.
     pub fn bytes(&self) -> Vec<u8> {
         let mut text = format!("{} {} HTTP/1.1\r\n", self.method, self.target);

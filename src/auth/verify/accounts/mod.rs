@@ -2,6 +2,7 @@
 
 mod session;
 mod token;
+mod whose;
 
 use std::{borrow::Cow, sync::Arc};
 

@@ -110,6 +110,7 @@ fn the_cat_gets_its_own_credentials_where_it_reads_them() {
             .0;
         match snapshot.gate.admit(head, &mut Memo::new(1), NOW) {
             Decision::Admit(admitted) => admitted.into_parts().0.into_parts(),
+            Decision::Own(own) => panic!("{own:?}"),
             Decision::Deny(denied) => panic!("{denied:?}"),
         }
     };

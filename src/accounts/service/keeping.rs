@@ -1,0 +1,130 @@
+//! Users are made, changed and deleted, by whoever asks: over this API or the operator's.
+
+use super::desk::Desk;
+use super::user_fields::{self, Edited, NewUser};
+use super::{Actor, Fault};
+use crate::auth::{Account, AccountId, Permissions, UserId};
+use crate::clock::Timestamp;
+use crate::store::{AccountEdit, Change};
+
+impl Desk {
+    /// Makes a user.
+    ///
+    /// # Errors
+    /// When a field is not valid, the name is taken or another source's, or the actor gives more
+    /// than it has.
+    pub async fn create_user(&self, new: NewUser, by: &Actor) -> Result<Account, Fault> {
+        let settings = self.settings();
+        let username = user_fields::username(&new.username);
+        let password = user_fields::password(new.password);
+        let (username, password) = match (username, password) {
+            (Ok(username), Ok(password)) => (username, password),
+            (username, password) => {
+                let problems = username.err().into_iter().chain(password.err());
+                return Err(Fault::Invalid(problems.collect()));
+            }
+        };
+        self.check_unreserved(&username)?;
+        let permissions = match &new.permissions {
+            Some(map) => user_fields::permissions(map, &settings.vocabulary)?,
+            None => settings.base.clone(),
+        };
+        check_gives(by, &permissions)?;
+        let account = Account {
+            id: AccountId::random(),
+            username,
+            password: self.hash(password).await?,
+            permissions,
+            status: new.status.into(),
+            tokens_end: Timestamp::from_millis(0),
+            created: Timestamp::now(),
+        };
+        let change = Change::CreateAccount(account.clone());
+        self.ledger.make(change, by).await?;
+        Ok(account)
+    }
+
+    /// Changes a user.
+    ///
+    /// # Errors
+    /// As [`Desk::create_user`], and when there is no such user, or one who may do what the actor
+    /// may not: whoever sets a password has what it opens.
+    pub async fn edit_user(
+        &self,
+        id: AccountId,
+        edited: Edited,
+        by: &Actor,
+    ) -> Result<Account, Fault> {
+        let settings = self.settings();
+        let account = self.account(id)?;
+        check_gives(by, &account.permissions)?;
+        let invalid = |problem| Fault::Invalid(vec![problem]);
+        let username = edited.username.as_deref().map(user_fields::username);
+        let username = username.transpose().map_err(invalid)?;
+        if let Some(username) = &username {
+            self.check_unreserved(username)?;
+        }
+        let permissions = edited.permissions.as_ref();
+        let permissions =
+            permissions.map(|map| user_fields::permissions(map, &settings.vocabulary));
+        let permissions = permissions.transpose()?;
+        if let Some(permissions) = &permissions {
+            check_gives(by, permissions)?;
+        }
+        let password = edited.password.map(user_fields::password);
+        let password = match password.transpose().map_err(invalid)? {
+            None => None,
+            Some(password) => {
+                let hash = self.hash(password).await?;
+                Some((hash, account.tokens_end.max(Timestamp::now())))
+            }
+        };
+        let edit = AccountEdit {
+            username,
+            password,
+            permissions,
+            status: edited.status.map(Into::into),
+        };
+        self.ledger
+            .make(Change::EditAccount { id, edit }, by)
+            .await?;
+        self.account(id)
+    }
+
+    /// Deletes a user; says who that was.
+    ///
+    /// # Errors
+    /// When there is none, or one who may do what the actor may not.
+    pub async fn delete_user(&self, id: AccountId, by: &Actor) -> Result<Account, Fault> {
+        let account = self.account(id)?;
+        check_gives(by, &account.permissions)?;
+        self.ledger.make(Change::DeleteAccount(id), by).await?;
+        Ok(account)
+    }
+
+    /// The user of this id.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn account(&self, id: AccountId) -> Result<Account, Fault> {
+        let directory = self.directory()?;
+        directory.account(id).cloned().ok_or(Fault::NoSuchUser)
+    }
+
+    fn check_unreserved(&self, name: &UserId) -> Result<(), Fault> {
+        if self.reserves(name) {
+            let msg = "Users of another kind are called so";
+            return Err(Fault::field("username", msg));
+        }
+        Ok(())
+    }
+}
+
+/// Nobody gives what it doesn't have.
+pub(super) fn check_gives(by: &Actor, permissions: &Permissions) -> Result<(), Fault> {
+    if by.permissions.include(permissions) {
+        Ok(())
+    } else {
+        Err(Fault::Forbidden)
+    }
+}

@@ -1,0 +1,131 @@
+//! Signing keys are there before they are needed, and follow each other in time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::error::Unspecified;
+use aws_lc_rs::rand;
+use aws_lc_rs::signature::Ed25519KeyPair;
+use tokio::time::sleep;
+
+use super::Fault;
+use super::desk::Desk;
+use crate::auth::{Directory, Kid, Purpose, SigningAlgorithm, SigningKey};
+use crate::clock::Timestamp;
+use crate::secret::Secret;
+use crate::snapshot::AccountsService;
+use crate::store::Change;
+
+/// How often it is seen whether a key's time is over.
+const PERIOD: Duration = Duration::from_mins(1);
+
+/// The same while the store can't be read or written.
+const IMPATIENCE: Duration = Duration::from_millis(100);
+
+/// What is over for so long is forgotten: clocks differ.
+const GRACE: Duration = Duration::from_hours(1);
+
+/// Keeps a signing key for each purpose, for ever.
+pub(super) async fn keep(desk: Arc<Desk>) {
+    let mut has_complained = false;
+    loop {
+        let pause = match look_after(&desk).await {
+            Ok(()) => {
+                has_complained = false;
+                PERIOD
+            }
+            Err(error) => {
+                let is_new = !std::mem::replace(&mut has_complained, true);
+                if is_new && desk.directory().is_ok() {
+                    tracing::error!(%error, "there is no key to sign tokens with");
+                }
+                IMPATIENCE
+            }
+        };
+        sleep(pause).await;
+    }
+}
+
+async fn look_after(desk: &Desk) -> Result<(), Fault> {
+    let (directory, settings) = (desk.directory()?, desk.settings());
+    let now = Timestamp::now();
+    for purpose in Purpose::ALL {
+        if is_due(&directory, purpose, &settings, now) {
+            desk.rotate_signing_key(purpose).await?;
+        }
+    }
+    if has_ended(&directory, now) {
+        desk.ledger
+            .keep(Change::Prune { over: before(now) })
+            .await?;
+    }
+    Ok(())
+}
+
+/// Whether there is no key that signs, or it has done so for its time.
+fn is_due(all: &Directory, purpose: Purpose, by: &AccountsService, now: Timestamp) -> bool {
+    let is_signing = |key: &Arc<SigningKey>| {
+        key.purpose == purpose
+            && key.retires.is_none()
+            && key.algorithm == by.signing
+            && key.created.after(by.signing_rotation) > now
+    };
+    !all.signing_keys().iter().any(is_signing)
+}
+
+/// Whether anything is to be forgotten.
+fn has_ended(all: &Directory, now: Timestamp) -> bool {
+    let mut retired = all.signing_keys().iter().filter_map(|key| key.retires);
+    let mut revoked = all.revocations().map(|revocation| revocation.until);
+    let is_over = |end: Timestamp| end <= before(now);
+    retired.any(is_over) || revoked.any(is_over)
+}
+
+fn before(now: Timestamp) -> Timestamp {
+    now.before(GRACE)
+}
+
+impl Desk {
+    /// A new key signs from now on; the ones before it verify what they have signed to its end.
+    ///
+    /// # Errors
+    /// When the store can't take it.
+    pub async fn rotate_signing_key(&self, purpose: Purpose) -> Result<(), Fault> {
+        let settings = self.settings();
+        let now = Timestamp::now();
+        let secret = secret(settings.signing).map_err(|_| {
+            tracing::error!("there is no randomness for a signing key");
+            Fault::StoreGone
+        })?;
+        let key = SigningKey {
+            kid: Kid::random(),
+            purpose,
+            algorithm: settings.signing,
+            secret,
+            created: now,
+            retires: None,
+        };
+        let lifetime = match purpose {
+            Purpose::Access => settings.access_lifetime,
+            Purpose::Session | Purpose::Display => settings.session_lifetime,
+            Purpose::Visitor => settings.visitor_lifetime,
+        };
+        let others_retire = now.after(lifetime).after(GRACE);
+        let change = Change::AddSigningKey { key, others_retire };
+        self.ledger.keep(change).await
+    }
+}
+
+fn secret(algorithm: SigningAlgorithm) -> Result<Secret, Unspecified> {
+    Ok(match algorithm {
+        SigningAlgorithm::EdDsa => {
+            let document = Ed25519KeyPair::generate_pkcs8(&rand::SystemRandom::new())?;
+            Secret::new(document.as_ref())
+        }
+        SigningAlgorithm::Hs256 => {
+            let mut bytes = [0; 32];
+            rand::fill(&mut bytes)?;
+            Secret::new(bytes)
+        }
+    })
+}
