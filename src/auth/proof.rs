@@ -39,6 +39,18 @@ impl Proof {
         }
     }
 
+    /// What nobody admitted: this user's, with a token of this issuer.
+    #[cfg(test)]
+    pub(crate) fn unverified(user: &str, issuer: &str, path: &str) -> Self {
+        let identity = Identity::of_issuer(user, issuer);
+        Self::new(
+            Method::GET,
+            path.into(),
+            Transport::WebSocket,
+            Some(identity),
+        )
+    }
+
     pub(super) fn method(&self) -> &Method {
         &self.method
     }

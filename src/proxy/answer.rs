@@ -10,8 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 use super::exchange::Exchange;
 use super::streams::Reader;
 use super::upstream::{Lease, Malformed};
-use crate::auth::Proof;
-use crate::sessions::{EndReason, Session};
+use crate::sessions::{Caller, EndReason, Session};
 
 /// Why an answer broke off; the client sees a truncated answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,9 +18,9 @@ pub(super) enum Truncated {
     /// The backend's answer broke off.
     #[error("the backend's answer broke off")]
     Backend,
-    /// The credential ended, and the answer with it.
-    #[error("the credential that opened this answer has ended")]
-    Credential,
+    /// The session ended, and the answer with it.
+    #[error("the session of this answer has ended")]
+    Session,
 }
 
 /// A body, and the record that is written when it is over.
@@ -43,7 +42,7 @@ enum Content {
 struct Relayed {
     lease: Lease,
     on_end: OnEnd,
-    session: Option<Session<Proof>>,
+    session: Option<Session<Caller>>,
 }
 
 /// What becomes of an answer whose session ends before it.
@@ -104,6 +103,7 @@ impl AnswerBody {
         let Some(session) = &relayed.session else {
             return Poll::Pending;
         };
+        session.carried(exchange.traffic());
         let reason = ready!(session.poll_ended(cx));
         match (relayed.on_end, reason) {
             // What has begun may be finished, except what never ends.
@@ -111,7 +111,7 @@ impl AnswerBody {
             (on_end, _) => {
                 exchange.reason = Some(reason.as_str());
                 self.content = Content::None;
-                let truncated = (on_end == OnEnd::Truncate).then_some(Err(Truncated::Credential));
+                let truncated = (on_end == OnEnd::Truncate).then_some(Err(Truncated::Session));
                 Poll::Ready(truncated)
             }
         }

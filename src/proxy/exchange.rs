@@ -15,9 +15,9 @@ use super::reply::Refusal;
 use super::request_id::RequestId;
 use super::standing::{self, Standing};
 use super::streams::Reader;
-use crate::auth::{Admission, Denied, Identity, Proof};
+use crate::auth::{Admission, Denied, Identity};
 use crate::clock::Timestamp;
-use crate::sessions::{Session, Sessions};
+use crate::sessions::{Caller, Session, Sessions, Traffic};
 use crate::snapshot::Generation;
 use crate::telemetry::access_log::{Path, Record};
 
@@ -157,10 +157,24 @@ impl Exchange {
     }
 
     /// Registers what was admitted, so that it ends with its credential.
-    pub(super) fn register(&self, sessions: &Sessions<Proof>) -> Option<Session<Proof>> {
+    pub(super) fn register(&self, sessions: &Sessions<Caller>) -> Option<Session<Caller>> {
         let admission = self.admission()?;
-        let (proof, deadline) = (admission.proof(), admission.deadline());
-        Some(sessions.register(proof, deadline, self.judged.0, Timestamp::now()))
+        let caller = Caller {
+            proof: admission.proof(),
+            client: self.origin,
+            since: self.time,
+        };
+        let deadline = admission.deadline();
+        Some(sessions.register(caller, deadline, self.judged.0, Timestamp::now()))
+    }
+
+    /// What the bodies of both directions came to until now.
+    pub(super) fn traffic(&self) -> Traffic {
+        let upload = self.upload.as_ref();
+        Traffic {
+            sent: self.sent,
+            received: upload.map_or(self.received, |upload| upload.received()),
+        }
     }
 
     fn record(&self) {
@@ -168,6 +182,7 @@ impl Exchange {
         let duration = self.elapsed();
         worker.metrics.request(self.status, duration);
         let identity = self.identity();
+        let Traffic { sent, received } = self.traffic();
         let mut name = worker.name_buffer.borrow_mut();
         name.clear();
         if let Some(identity) = identity {
@@ -187,11 +202,8 @@ impl Exchange {
             reason: self.reason,
             duration,
             upstream_duration: self.upstream,
-            bytes_sent: self.sent,
-            bytes_received: self
-                .upload
-                .as_ref()
-                .map_or(self.received, |upload| upload.received()),
+            bytes_sent: sent,
+            bytes_received: received,
         });
     }
 

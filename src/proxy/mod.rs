@@ -61,7 +61,7 @@ use connection::Purpose;
 pub(crate) use upstream::reading;
 
 use crate::runtime::drain::Draining;
-use crate::sessions::Places;
+use crate::sessions::{Oversight, Places};
 use crate::snapshot::Snapshot;
 use crate::snapshot::live::Reader;
 use crate::telemetry::metrics::Metrics;
@@ -102,6 +102,7 @@ pub struct Shared {
 pub struct DataPlane {
     addresses: Vec<SocketAddr>,
     redirects: Vec<SocketAddr>,
+    oversight: Oversight,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -132,14 +133,17 @@ impl DataPlane {
             .iter()
             .map(|address| open(*address, Purpose::Redirect { https_port }))
             .collect::<io::Result<Vec<_>>>()?;
+        let (oversight, desks) = Oversight::over(workers);
         let threads = intakes
             .into_iter()
+            .zip(desks)
             .enumerate()
-            .map(|(index, intakes)| worker::start(shared, index, intakes))
+            .map(|(index, (intakes, desk))| worker::start(shared, index, intakes, desk))
             .collect::<io::Result<Vec<_>>>()?;
         Ok(Self {
             addresses,
             redirects,
+            oversight,
             threads,
         })
     }
@@ -154,6 +158,12 @@ impl DataPlane {
     #[must_use]
     pub fn redirects(&self) -> &[SocketAddr] {
         &self.redirects
+    }
+
+    /// Lists what is open, and closes it.
+    #[must_use]
+    pub fn oversight(&self) -> &Oversight {
+        &self.oversight
     }
 
     /// Waits until all workers have ended, which they do once the drain has started and their

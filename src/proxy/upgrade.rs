@@ -25,8 +25,7 @@ use super::socket::ClientStream;
 use super::tunnel::{Cause, Side, Tunnel};
 use super::upstream::{Failure, Message};
 use super::worker::Worker;
-use crate::auth::Proof;
-use crate::sessions::{Newcomer, Notice, PARTING, Place, REST, Session};
+use crate::sessions::{Caller, Newcomer, Notice, PARTING, Place, REST, Session};
 
 /// How long a place is waited for: until the one who has it must be gone, and a little more.
 const PATIENCE: Duration = PARTING.saturating_add(Duration::from_secs(1));
@@ -34,7 +33,7 @@ const PATIENCE: Duration = PARTING.saturating_add(Duration::from_secs(1));
 /// The backend's side of a WebSocket that has opened, waiting for the client's.
 pub(super) struct Opened {
     backend: Side<BackendSide>,
-    session: Session<Proof>,
+    session: Session<Caller>,
     max_message: u64,
 }
 

@@ -18,10 +18,11 @@ use super::own::Calls;
 use super::request_id::{RequestId, RequestIds};
 use super::scratch::Scratch;
 use super::upstream::Pool;
-use crate::auth::{Memo, Proof};
+use crate::auth::Memo;
 use crate::clock::Timestamp;
 use crate::runtime::drain::{Draining, InFlight};
-use crate::sessions::{Patience, Places, Sessions};
+use crate::sessions::oversight::{Desk, SessionKind};
+use crate::sessions::{Caller, Patience, Places, Sessions};
 use crate::snapshot::Snapshot;
 use crate::snapshot::live::Reader;
 use crate::telemetry::access_log::AccessLog;
@@ -47,9 +48,9 @@ pub(super) struct Worker {
     snapshot: RefCell<Held>,
     pub(super) pool: Pool,
     pub(super) memo: RefCell<Memo>,
-    pub(super) tunnels: Sessions<Proof>,
+    pub(super) tunnels: Sessions<Caller>,
     /// Answers that take their time.
-    pub(super) streams: Sessions<Proof>,
+    pub(super) streams: Sessions<Caller>,
     pub(super) places: Places,
     pub(super) limiter: Arc<Limiter>,
     pub(super) calls: Calls,
@@ -70,12 +71,13 @@ impl Worker {
         let snapshot = shared.reader.load();
         let metrics = shared.metrics.worker(index);
         let scratch = Scratch::new();
+        let tunnels = Sessions::new();
         Ok(Rc::new(Self {
             reader: shared.reader.clone(),
             pool: Pool::new(&snapshot.backend, scratch.clone(), Arc::clone(&metrics)),
             memo: RefCell::new(Memo::new(MEMO_CAPACITY)),
-            tunnels: Sessions::new(),
-            streams: Sessions::new(),
+            streams: tunnels.beside(),
+            tunnels,
             places: shared.places.clone(),
             limiter: Arc::clone(&shared.limiter),
             calls: shared.calls.clone(),
@@ -117,7 +119,7 @@ impl Worker {
     }
 
     /// Runs until the process has drained, or the limit for that has passed.
-    async fn run(self: Rc<Self>, intakes: Vec<Intake>) {
+    async fn run(self: Rc<Self>, intakes: Vec<Intake>, desk: Desk) {
         for intake in intakes {
             let worker = Rc::clone(&self);
             tokio::task::spawn_local(async move {
@@ -127,6 +129,10 @@ impl Worker {
             });
         }
         tokio::task::spawn_local(Rc::clone(&self).review());
+        tokio::task::spawn_local(desk.attend([
+            (SessionKind::WebSocket, self.tunnels.clone()),
+            (SessionKind::Stream, self.streams.clone()),
+        ]));
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut count = 0_u32;
@@ -174,7 +180,7 @@ impl Worker {
             reader.changed().await;
             let snapshot = self.snapshot();
             let generation = snapshot.generation.0;
-            let judge = move |proof: &Proof, now| snapshot.gate.review(proof, now);
+            let judge = move |caller: &Caller, now| snapshot.gate.review(&caller.proof, now);
             let now = Timestamp::now();
             tokio::join!(
                 self.tunnels.review(generation, judge.clone(), now),
@@ -208,6 +214,7 @@ pub(super) fn start(
     shared: &Shared,
     index: usize,
     intakes: Vec<Intake>,
+    desk: Desk,
 ) -> io::Result<JoinHandle<()>> {
     let shared = shared.clone();
     let in_flight: InFlight = shared.draining.in_flight();
@@ -216,18 +223,18 @@ pub(super) fn start(
         .spawn(move || {
             // Held until this thread has no more to do.
             let _in_flight = in_flight;
-            if let Err(error) = run(&shared, index, intakes) {
+            if let Err(error) = run(&shared, index, intakes, desk) {
                 tracing::error!(%error, worker = index, "worker cannot run");
             }
         })
 }
 
-fn run(shared: &Shared, index: usize, intakes: Vec<Intake>) -> io::Result<()> {
+fn run(shared: &Shared, index: usize, intakes: Vec<Intake>, desk: Desk) -> io::Result<()> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .thread_name(format!("worker-{index}-resolver"))
         .build_local(LocalOptions::default())?;
     let worker = Worker::new(shared, index)?;
-    runtime.block_on(worker.run(intakes));
+    runtime.block_on(worker.run(intakes, desk));
     Ok(())
 }

@@ -6,16 +6,21 @@
 //! word in the [`Session`], whose owner closes its own socket.
 //!
 //! Each worker has its own registry and no lock. Only the sockets that each user has open are known
-//! to all workers: [`Places`].
+//! to all workers: [`Places`]. Who wants to know more, or to end something, asks each worker:
+//! [`Oversight`].
 
+mod caller;
+pub mod oversight;
 mod places;
 mod registry;
 mod session;
 #[cfg(test)]
 mod tests;
 
+pub use caller::Caller;
+pub use oversight::Oversight;
 pub use places::{Newcomer, NoPlace, Notice, PARTING, Place, Places, REST, Waiting};
-pub use session::{EndReason, Session};
+pub use session::{EndReason, Session, Traffic};
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -56,10 +61,20 @@ impl<P> Sessions<P> {
     /// Nothing is open, and no generation has been reviewed.
     #[must_use]
     pub fn new() -> Self {
+        Self::numbered(Rc::default())
+    }
+
+    /// One more registry, where nothing has a number that something has in this one.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self::numbered(Rc::clone(&self.0.next))
+    }
+
+    fn numbered(next: Rc<Cell<u64>>) -> Self {
         Self(Rc::new(Registry {
             entries: RefCell::default(),
             deadlines: RefCell::default(),
-            next: Cell::new(0),
+            next,
             current: RefCell::new(None),
             draining: Cell::new(false),
         }))
@@ -153,7 +168,7 @@ impl<P> Sessions<P> {
         *self.0.current.borrow_mut() = Some((generation, Rc::clone(&judge)));
         let mut next = 0;
         while !self.0.is_current_newer_than(generation) {
-            let batch = self.0.batch(next);
+            let batch = self.0.batch(next..u64::MAX);
             let Some((last, _)) = batch.last() else {
                 return;
             };

@@ -2,13 +2,14 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::rc::Rc;
 
 use super::session::Entry;
 use crate::auth::Ending;
 use crate::clock::Timestamp;
 
-/// How many sessions are judged before other tasks get their turn.
+/// How many sessions are looked at before other tasks get their turn.
 pub(super) const BATCH: usize = 128;
 
 pub(super) type Judge<P> = Rc<dyn Fn(&P, Timestamp) -> Result<Option<Timestamp>, Ending>>;
@@ -21,7 +22,8 @@ pub(super) struct Registry<P> {
     pub(super) entries: RefCell<BTreeMap<u64, Rc<Entry<P>>>>,
     /// The one structure of time: when, and who.
     pub(super) deadlines: RefCell<BTreeSet<(Timestamp, u64)>>,
-    pub(super) next: Cell<u64>,
+    /// The number that comes next, here or in a registry beside this one.
+    pub(super) next: Rc<Cell<u64>>,
     /// The generation of the latest review, and its judge.
     pub(super) current: RefCell<Option<(u64, Judge<P>)>>,
     pub(super) draining: Cell<bool>,
@@ -39,10 +41,11 @@ impl<P> Registry<P> {
         self.entries.borrow().get(&id).cloned()
     }
 
-    pub(super) fn batch(&self, from: u64) -> Vec<(u64, Rc<Entry<P>>)> {
+    /// The first of those with these numbers.
+    pub(super) fn batch(&self, numbers: Range<u64>) -> Vec<(u64, Rc<Entry<P>>)> {
         let entries = self.entries.borrow();
         entries
-            .range(from..)
+            .range(numbers)
             .take(BATCH)
             .map(|(id, entry)| (*id, Rc::clone(entry)))
             .collect()

@@ -24,6 +24,8 @@ pub enum EndReason {
     Stalled,
     /// A newer socket of the same user has its place.
     Replaced,
+    /// Somebody who may do so has ended it: stop.
+    Closed,
 }
 
 impl From<Ending> for EndReason {
@@ -41,7 +43,7 @@ impl EndReason {
     pub const fn close_code(self) -> u16 {
         match self {
             Self::Expired => 4401,
-            Self::Revoked => 4403,
+            Self::Revoked | Self::Closed => 4403,
             Self::Idle | Self::Stalled | Self::Replaced => 4429,
             Self::Draining => 1012,
         }
@@ -57,8 +59,18 @@ impl EndReason {
             Self::Idle => "idle for too long",
             Self::Stalled => "reads too slowly",
             Self::Replaced => "replaced by a newer connection",
+            Self::Closed => "closed by an operator",
         }
     }
+}
+
+/// What a session has carried so far, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// To the client.
+    pub sent: u64,
+    /// From it.
+    pub received: u64,
 }
 
 /// The part the owner and the registry share.
@@ -73,6 +85,8 @@ pub(super) struct Entry<P> {
     pub(super) blocked: Cell<bool>,
     /// When the registry last saw that bytes had moved.
     pub(super) moved_at: Cell<Timestamp>,
+    /// As the owner last said.
+    pub(super) traffic: Cell<Traffic>,
     ended: Cell<Option<EndReason>>,
     owner: Cell<Option<Waker>>,
 }
@@ -91,6 +105,10 @@ impl<P> Entry<P> {
             moved: Cell::new(false),
             blocked: Cell::new(false),
             moved_at: Cell::new(now),
+            traffic: Cell::new(Traffic {
+                sent: 0,
+                received: 0,
+            }),
             ended: Cell::new(None),
             owner: Cell::new(None),
         }
@@ -151,6 +169,11 @@ impl<P> Session<P> {
     /// Notes that bytes have moved.
     pub fn moved(&self) {
         self.entry.moved.set(true);
+    }
+
+    /// Notes how much has been carried so far.
+    pub fn carried(&self, traffic: Traffic) {
+        self.entry.traffic.set(traffic);
     }
 
     /// Notes that bytes wait for a peer that does not take them.

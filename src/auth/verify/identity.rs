@@ -137,6 +137,15 @@ impl Identity {
         Self::new(user, permissions, expires, credential, basis)
     }
 
+    /// Nor this, with a token of this issuer.
+    #[cfg(test)]
+    pub(in crate::auth) fn of_issuer(user: &str, issuer: &str) -> Self {
+        let user = UserId::parse(user).expect("a user id");
+        let credential = CredentialId::Issuer(issuer.into());
+        let basis = Basis::Key(KeyDigest::of(b""));
+        Self::new(user, Permissions::default(), None, credential, basis)
+    }
+
     /// Whether no credential vouches for it.
     #[must_use]
     pub fn is_visitor(&self) -> bool {

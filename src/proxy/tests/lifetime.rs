@@ -93,7 +93,7 @@ async fn a_reload_is_seen_by_open_connections() {
 }
 
 /// A client whose answer of this type has begun.
-async fn streaming(sidecar: &Sidecar, kind: &str) -> (Peer<TcpStream>, Peer<TcpStream>) {
+pub(super) async fn streaming(sidecar: &Sidecar, kind: &str) -> (Peer<TcpStream>, Peer<TcpStream>) {
     let mut client = sidecar.connect().await;
     client.ask("GET /stream", &[]).await;
     let mut backend = sidecar.accept().await;

@@ -5,6 +5,7 @@ mod bodies;
 mod failures;
 mod forwarding;
 mod lifetime;
+mod oversight;
 mod tls;
 mod websocket;
 
@@ -41,6 +42,9 @@ const LONG: Duration = Duration::from_secs(10);
 /// The key of `alice`.
 const KEY: &str = "a-key-of-alice";
 
+/// The key of `bob`, where there is one.
+const BOBS_KEY: &str = "a-key-of-bob";
+
 /// A header line that makes the handler panic, for want of a defect that does.
 const PANIC: &str = "X-Panic: now";
 
@@ -52,9 +56,10 @@ pub(super) fn panic_if_asked(headers: &http::HeaderMap) {
 fn gate(keys: &[&str]) -> Gate {
     let mut table = KeyTable::builder();
     for key in keys {
+        let user = if *key == BOBS_KEY { "bob" } else { "alice" };
         let settings = KeySettings {
             name: (*key).into(),
-            speaks_for: SpeaksFor::Bound(UserId::parse("alice").unwrap()),
+            speaks_for: SpeaksFor::Bound(UserId::parse(user).unwrap()),
             permissions: std::iter::empty().collect(),
             transports: Transports::Both,
             expires: None,
@@ -169,6 +174,11 @@ impl Sidecar {
         Self::with(|_| {}).await
     }
 
+    /// With these keys instead of [`KEY`].
+    async fn with_keys(keys: &[&str]) -> Self {
+        Self::with(|snapshot| snapshot.gate = gate(keys)).await
+    }
+
     async fn with(change: impl FnOnce(&mut Snapshot)) -> Self {
         let backend = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = backend.local_addr().unwrap();
@@ -267,8 +277,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
 
     /// Sends a request head with `KEY` and these further lines.
     async fn ask(&mut self, line: &str, lines: &[&str]) {
+        self.ask_with(KEY, line, lines).await;
+    }
+
+    /// The same with another key.
+    async fn ask_with(&mut self, key: &str, line: &str, lines: &[&str]) {
         let mut head =
-            format!("{line} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {KEY}\r\n");
+            format!("{line} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n");
         for line in lines {
             head.push_str(line);
             head.push_str("\r\n");

@@ -13,8 +13,16 @@ const ACCEPTED: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\
 
 /// An open WebSocket, and the head that the backend was sent.
 async fn open(sidecar: &Sidecar) -> (Peer<TcpStream>, Peer<TcpStream>, String) {
+    open_with(KEY, sidecar).await
+}
+
+/// The same with another key.
+pub(super) async fn open_with(
+    key: &str,
+    sidecar: &Sidecar,
+) -> (Peer<TcpStream>, Peer<TcpStream>, String) {
     let mut client = sidecar.connect().await;
-    client.ask("GET /ws?a=1", &HANDSHAKE).await;
+    client.ask_with(key, "GET /ws?a=1", &HANDSHAKE).await;
     let mut backend = sidecar.accept().await;
     let head = backend.head().await;
     backend.send(format!("{ACCEPTED}\r\n")).await;

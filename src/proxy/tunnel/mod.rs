@@ -23,7 +23,7 @@ use self::closing::Closing;
 use self::flow::{Flow, Stage, Stop, poll_discard};
 use super::frames::{self, ABNORMAL, MESSAGE_TOO_BIG};
 pub use super::scratch::Scratch;
-use crate::sessions::{EndReason, Session};
+use crate::sessions::{EndReason, Session, Traffic};
 
 /// How long a peer has to answer our close, or to say more after the other side has ended.
 const GRACE: Duration = Duration::from_secs(1);
@@ -148,6 +148,10 @@ where
         self.poll_down(cx);
         if self.carried() != before {
             self.session.moved();
+            self.session.carried(Traffic {
+                sent: self.down.carried,
+                received: self.up.carried,
+            });
         }
         if self.up.is_blocked() || self.down.is_blocked() {
             self.session.blocked();
