@@ -1,5 +1,6 @@
-//! What one decision of the gate costs: a token whose signature is remembered, a declared key, and
-//! keys at random among few and among many, whose requests and entries are in no cache.
+//! What one decision of the gate costs: a token whose signature is remembered, of an issuer or of
+//! ours, a declared key, and keys at random among few and among many, whose requests and entries are
+//! in no cache.
 
 #![expect(
     clippy::expect_used,
@@ -8,6 +9,8 @@
 
 #[path = "harness/gate.rs"]
 mod gate;
+#[path = "harness/store.rs"]
+mod store;
 
 use std::{hint::black_box, time::Duration};
 
@@ -45,6 +48,15 @@ fn benches(criterion: &mut Criterion) {
         bencher.iter_batched(|| head(&key), |head| admit(&small, head, &mut memo), batch);
     });
     drop(small);
+    let (stored, token) = store::gate_and_token();
+    criterion.bench_function("admit/remembered token of ours", |bencher| {
+        bencher.iter_batched(
+            || head(&token),
+            |head| admit(&stored, head, &mut memo),
+            batch,
+        );
+    });
+    drop(stored);
     for (name, count) in [("10,000", 10_000), ("1,000,000", 1_000_000)] {
         let gate = std::cell::LazyCell::new(|| gate(count));
         criterion.bench_function(&format!("admit/a key of {name}, at random"), |bencher| {

@@ -7,6 +7,7 @@ use super::{
     Access, Asked, CookieCredential, Denial, Gate, Identity, Memo, Presented, RequestPath, Rule,
     TokenId, Transport,
     credential::Credential,
+    verify::Vouched,
     visitor::{Page, Visitor},
 };
 use crate::clock::Timestamp;
@@ -23,10 +24,11 @@ impl Gate {
         let explicit = self.extraction.find(asked.head, asked.transport)?;
         let mut displayed = None;
         if let Some(credential) = explicit {
-            displayed = self.verifiers.displayed(&credential.value, now)?;
-            if displayed.is_none() {
-                let identity = self.verify(&credential, asked, memo, now)?;
-                return Ok((Some(identity), Presented::OnPurpose));
+            match self.verify(&credential, asked, memo, now)? {
+                Vouched::Caller(identity) => {
+                    return Ok((Some(identity), Presented::OnPurpose));
+                }
+                Vouched::Session(session) => displayed = Some(session),
             }
         }
         let ignores = |rule: &Rule| rule.cookie_credential == CookieCredential::Ignore;
@@ -61,10 +63,11 @@ impl Gate {
                 .check_proof(&session, displayed, head, transport)?;
             return Ok(Some(session));
         }
-        let credential = self.extraction.ambient(head, transport)?;
-        credential
-            .map(|credential| self.verify(&credential, asked, memo, now))
-            .transpose()
+        let Some(credential) = self.extraction.ambient(head, transport)? else {
+            return Ok(None);
+        };
+        let vouched = self.verify(&credential, asked, memo, now)?;
+        Ok(Some(vouched.caller()?))
     }
 
     /// Who is calling one of our own listeners: by a credential that was sent on purpose, and by
@@ -82,8 +85,10 @@ impl Gate {
         let credential = credential.ok_or(Denial::NoCredential)?;
         let path = RequestPath::parse(head.uri.path())?;
         let assertion = || self.rewrite.assertion(head, &path, Transport::Http);
-        self.verifiers
-            .verify(&credential, assertion, Transport::Http, memo, now)
+        let vouched = self
+            .verifiers
+            .verify(&credential, assertion, Transport::Http, memo, now)?;
+        Ok(vouched.caller()?)
     }
 
     /// The browser's session that the request belongs to, if it comes from a page of ours.
@@ -108,7 +113,7 @@ impl Gate {
         asked: &Asked<'_>,
         memo: &mut Memo,
         now: Timestamp,
-    ) -> Result<Identity, Denial> {
+    ) -> Result<Vouched, Denial> {
         let Asked {
             head,
             path,

@@ -213,6 +213,41 @@ fn no_token_of_ours_does_for_another() {
 }
 
 #[test]
+fn a_signature_is_verified_once() {
+    for purpose in [Purpose::Access, Purpose::Session, Purpose::Visitor] {
+        let mut scene = scene();
+        let (_, text) = scene.token(purpose);
+        let ask = |scene: &mut Scene| match purpose {
+            Purpose::Session => scene.cookie("GET", &text, &[]),
+            _ => scene.bearer(&text),
+        };
+        let first = ask(&mut scene);
+        assert!(first.is_ok(), "{purpose:?}: {first:?}");
+        // A key never changes; here it does, so that a second look at the signature would show.
+        scene.absorb(Record::SigningKey(SigningKey {
+            secret: Secret::new([1; 32]),
+            ..signing_key(purpose)
+        }));
+        assert_eq!(ask(&mut scene), first, "{purpose:?}");
+        scene.memo = Memo::new(16);
+        assert_eq!(
+            ask(&mut scene),
+            refused(Rejection::Signature),
+            "{purpose:?}"
+        );
+    }
+}
+
+#[test]
+fn a_display_token_in_a_cookie_is_nobody() {
+    let mut scene = scene();
+    let (_, text) = scene.token(Purpose::Display);
+    let cookie = format!("key={text}");
+    let asked = scene.ask("GET", &[("cookie", &cookie)]);
+    assert_eq!(asked, refused(Rejection::TokenHeader));
+}
+
+#[test]
 fn a_token_is_of_the_key_and_the_type_of_its_purpose() {
     let mut scene = scene();
     let (token, _) = scene.token(Purpose::Access);

@@ -31,7 +31,7 @@ pub(super) use identity::{Basis, OwnBasis, TokenBasis, VisitorBasis};
 use jwt::{Compact, Header};
 
 use super::{
-    Denial, StoredKey, Transport,
+    Denial, StoredKey, TokenId, Transport,
     credential::Credential,
     subject::{UserGlob, UserId},
 };
@@ -59,6 +59,16 @@ pub(super) enum Verdict {
     Pass,
     /// It is of this kind, and bad.
     Reject(Rejection),
+}
+
+/// What a credential that is good stands for.
+#[derive(Debug)]
+pub(super) enum Vouched {
+    /// Whoever presents it.
+    Caller(Identity),
+    /// The session that shows it: it authenticates nobody, but a cookie of that session's may take
+    /// it besides.
+    Session(TokenId),
 }
 
 /// Why a credential is refused; the reason is for the operator's log only.
@@ -111,8 +121,18 @@ pub(super) enum Assertion {
     Malformed,
 }
 
+impl Vouched {
+    /// Who presents it, where nothing but a caller's credential will do.
+    pub(super) fn caller(self) -> Result<Identity, Rejection> {
+        match self {
+            Self::Caller(identity) => Ok(identity),
+            Self::Session(_) => Err(Rejection::TokenHeader),
+        }
+    }
+}
+
 impl Verifiers {
-    /// The identity that a credential stands for.
+    /// Whom or what a credential stands for.
     pub(super) fn verify(
         &self,
         credential: &Credential<'_>,
@@ -120,18 +140,21 @@ impl Verifiers {
         transport: Transport,
         memo: &mut Memo,
         now: Timestamp,
-    ) -> Result<Identity, Denial> {
+    ) -> Result<Vouched, Denial> {
         let value = &*credential.value;
         let may_be_token = jwt::may_be_token(value);
         if may_be_token && let Some(identity) = self.remembered(value, Use::Bearer, memo, now) {
-            return Ok(identity);
+            return Ok(Vouched::Caller(identity));
         }
         if let Some(key) = self.key(KeyDigest::of(value.as_bytes()))? {
-            return key.identify(assertion, self.default_user.as_ref(), transport, now);
+            let identity = key.identify(assertion, self.default_user.as_ref(), transport, now)?;
+            return Ok(Vouched::Caller(identity));
         }
-        if may_be_token && let Some(identity) = self.own(value, Use::Bearer, now)? {
-            memo.remember(value, &identity);
-            return Ok(identity);
+        if may_be_token && let Some(vouched) = self.own(value, Use::Bearer, now)? {
+            if let Vouched::Caller(identity) = &vouched {
+                memo.remember(value, identity);
+            }
+            return Ok(vouched);
         }
         if self.may_be_stored(value) {
             return Err(Denial::StoreUnread);
@@ -142,7 +165,7 @@ impl Verifiers {
                 Verdict::Accept(identity) => {
                     self.check_unclaimed(&identity)?;
                     memo.remember(value, &identity);
-                    return Ok(identity);
+                    return Ok(Vouched::Caller(identity));
                 }
                 Verdict::Pass => {}
                 Verdict::Reject(reason) => rejection = reason.max_informative(rejection),
@@ -161,8 +184,8 @@ impl Verifiers {
         if let Some(identity) = self.remembered(value, Use::Session, memo, now) {
             return Ok(identity);
         }
-        let identity = self.own(value, Use::Session, now)?;
-        let identity = identity.ok_or(Rejection::Unknown)?;
+        let vouched = self.own(value, Use::Session, now)?;
+        let identity = vouched.ok_or(Rejection::Unknown)?.caller()?;
         memo.remember(value, &identity);
         Ok(identity)
     }

@@ -72,7 +72,8 @@ fn verified(verifiers: &Verifiers) -> Result<Identity, Denial> {
         value: token.into(),
     };
     let (absent, mut memo) = (|| Assertion::Absent, Memo::new(1));
-    verifiers.verify(&credential, absent, Transport::Http, &mut memo, NOW)
+    let vouched = verifiers.verify(&credential, absent, Transport::Http, &mut memo, NOW)?;
+    Ok(vouched.caller()?)
 }
 
 #[test]

@@ -4,38 +4,11 @@ use http::{Method, request::Parts};
 
 use super::{
     super::{Basis, Identity},
-    Accounts, SessionProof, Unread, Verifiers,
-    token::Signed,
+    Accounts, SessionProof, Verifiers,
 };
-use crate::{
-    auth::{Denial, Purpose, TokenId, Transport, cookies},
-    clock::Timestamp,
-};
+use crate::auth::{Denial, TokenId, Transport, cookies};
 
 impl Verifiers {
-    /// The session that a display token belongs to; `None` for whatever else.
-    pub(in crate::auth) fn displayed(
-        &self,
-        credential: &str,
-        now: Timestamp,
-    ) -> Result<Option<TokenId>, Denial> {
-        let Some(accounts) = &self.accounts else {
-            return Ok(None);
-        };
-        match accounts.signed(credential)? {
-            Some(Signed {
-                token,
-                purpose: Purpose::Display,
-                kid,
-            }) => {
-                let directory = accounts.known().map_err(|Unread| Denial::StoreUnread)?;
-                accounts.check_alive(directory, &kid, &token, now)?;
-                Ok(Some(token.id))
-            }
-            _ => Ok(None),
-        }
-    }
-
     /// The cookie of a session of ours.
     pub(in crate::auth) fn session_cookie<'r>(&self, head: &'r Parts) -> Option<&'r str> {
         self.accounts.as_ref()?;

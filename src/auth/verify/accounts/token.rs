@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    super::{Algorithm, Basis, Compact, CredentialId, Header, Identity, Object, OwnBasis},
+    super::{Algorithm, Basis, Compact, CredentialId, Header, Identity, Object, OwnBasis, Vouched},
     Accounts, OwnKey, Rejection, Unread, Verifiers,
 };
 use crate::{
@@ -30,15 +30,15 @@ impl Use {
 }
 
 /// A token whose signature is ours.
-pub(super) struct Signed {
-    pub(super) token: OwnToken,
-    pub(super) purpose: Purpose,
-    pub(super) kid: Kid,
+struct Signed {
+    token: OwnToken,
+    purpose: Purpose,
+    kid: Kid,
 }
 
 impl Accounts {
     /// A token of ours by its signature; `None` for one that is not ours.
-    pub(super) fn signed(&self, credential: &str) -> Result<Option<Signed>, Denial> {
+    fn signed(&self, credential: &str) -> Result<Option<Signed>, Denial> {
         let Some(token) = Compact::split(credential) else {
             return Ok(None);
         };
@@ -81,7 +81,7 @@ impl Accounts {
     }
 
     /// Whether nothing has ended the token: its time, its key's, or a revocation.
-    pub(super) fn check_alive(
+    fn check_alive(
         &self,
         directory: &Directory,
         kid: &Kid,
@@ -107,13 +107,13 @@ impl Accounts {
 }
 
 impl Verifiers {
-    /// The identity that a token of ours stands for; `None` when it is not ours.
+    /// Whom or what a token of ours stands for; `None` when it is not ours.
     pub(in crate::auth::verify) fn own(
         &self,
         credential: &str,
         usage: Use,
         now: Timestamp,
-    ) -> Result<Option<Identity>, Denial> {
+    ) -> Result<Option<Vouched>, Denial> {
         let Some(accounts) = &self.accounts else {
             return Ok(None);
         };
@@ -125,6 +125,11 @@ impl Verifiers {
         else {
             return Ok(None);
         };
+        if usage == Use::Bearer && purpose == Purpose::Display {
+            let directory = accounts.known().map_err(|Unread| Denial::StoreUnread)?;
+            accounts.check_alive(directory, &kid, &token, now)?;
+            return Ok(Some(Vouched::Session(token.id)));
+        }
         if !usage.takes(purpose) {
             return Err(Rejection::TokenHeader.into());
         }
@@ -133,7 +138,8 @@ impl Verifiers {
             purpose,
             kid,
         };
-        Ok(Some(self.identity_of(accounts, Arc::new(basis), now)?))
+        let identity = self.identity_of(accounts, Arc::new(basis), now)?;
+        Ok(Some(Vouched::Caller(identity)))
     }
 
     /// Judges again what a token of ours stood for.
