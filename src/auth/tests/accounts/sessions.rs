@@ -1,0 +1,59 @@
+//! Sessions of browsers: the cookie, and the display token beside it.
+
+use super::*;
+
+const OURS: (&str, &str) = ("origin", "https://localhost");
+
+#[test]
+fn a_display_token_in_a_cookie_is_nobody() {
+    let mut scene = scene();
+    let (_, text) = scene.token(Purpose::Display);
+    let cookie = format!("key={text}");
+    let asked = scene.ask("GET", &[("cookie", &cookie)]);
+    assert_eq!(asked, refused(Rejection::TokenHeader));
+}
+
+#[test]
+fn a_session_changes_something_only_from_a_page_of_ours() {
+    let mut scene = scene();
+    let (_, session) = scene.token(Purpose::Session);
+    let alice = Ok("alice".to_owned());
+    assert_eq!(scene.cookie("GET", &session, &[]), alice);
+    assert_eq!(scene.cookie("POST", &session, &[OURS]), alice);
+    assert_eq!(
+        scene.cookie("POST", &session, &[]),
+        Err(Denial::NoCredential)
+    );
+    let foreign = [("origin", "https://evil.example")];
+    assert_eq!(
+        scene.cookie("POST", &session, &foreign),
+        Err(Denial::NoCredential)
+    );
+}
+
+#[test]
+fn where_it_takes_a_display_token_only_the_sessions_own_does() {
+    let mut scene = scene();
+    scene.publish(AccountSettings {
+        session_proof: SessionProof::DisplayToken,
+        ..AccountSettings::default()
+    });
+    let (token, session) = scene.token(Purpose::Session);
+    let display = signing_key(Purpose::Display);
+    let own = format!("Bearer {}", display.sign(&token, Map::new()).unwrap());
+    let (_, others) = scene.token(Purpose::Display);
+    let others = format!("Bearer {others}");
+    let alice = Ok("alice".to_owned());
+    let shown = |value| [OURS, ("authorization", value)];
+    assert_eq!(scene.cookie("GET", &session, &[]), alice);
+    assert_eq!(scene.cookie("POST", &session, &shown(&own)), alice);
+    assert_eq!(
+        scene.cookie("POST", &session, &[OURS]),
+        Err(Denial::SessionAlone)
+    );
+    let another = scene.cookie("POST", &session, &shown(&others));
+    assert_eq!(another, Err(Denial::SessionAlone));
+    // By itself it is nothing.
+    let alone = scene.ask("POST", &shown(&own));
+    assert_eq!(alone, Err(Denial::NoCredential));
+}
