@@ -1,4 +1,4 @@
-//! Users who log in with a password: what a password is, how its hash is made and checked under
+//! Users who log in with a password: what a name and a password are, how its hash is made and checked under
 //! load, and how guessing is slowed down.
 //!
 //! ```text
@@ -11,6 +11,7 @@ pub mod hashing;
 pub mod password;
 pub mod service;
 pub mod throttle;
+pub mod username;
 
 pub use api_key::{ApiKey, NoRandomness};
 pub use hashing::{HashingCounts, HashingError, HashingPool};
@@ -18,3 +19,4 @@ pub use password::{HashFailed, Hashing, InvalidHashing, Memory, Password, Passwo
 pub use throttle::{
     Attempt, Login, Network, RetryAfter, Throttle, ThrottleLimits, Throttled, Throttling,
 };
+pub use username::{Username, UsernameError};

@@ -20,6 +20,7 @@ mod serve;
 mod sign;
 mod store;
 mod token;
+mod user;
 
 use std::{
     io::{self, Write},
@@ -61,6 +62,7 @@ enum Command {
     Secret(secret::Secrets),
     Key(key::Keys),
     Token(token::Tokens),
+    User(user::Users),
     Cert(cert::Certs),
     Health(health::Health),
     Schema(schema::Schema),
@@ -78,6 +80,7 @@ impl Command {
             Self::Secret(command) => command.run(),
             Self::Key(command) => command.run(),
             Self::Token(command) => command.run(),
+            Self::User(command) => command.run(),
             Self::Cert(command) => command.run(),
             Self::Health(command) => command.run(),
             Self::Schema(command) => command.run(),

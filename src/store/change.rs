@@ -155,10 +155,7 @@ impl std::fmt::Display for AccountEdit {
             let grants: Vec<_> = permissions.iter().map(ToString::to_string).collect();
             format!("permissions={}", grants.join(","))
         }));
-        words.extend(self.status.map(|status| match status {
-            Status::Enabled => "enabled".to_owned(),
-            Status::Disabled => "disabled".to_owned(),
-        }));
+        words.extend(self.status.map(|status| status.as_str().to_owned()));
         f.write_str(&words.join(" "))
     }
 }

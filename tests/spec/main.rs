@@ -40,6 +40,7 @@ mod shutdown;
 mod sockets_per_user;
 mod spoofing;
 mod stored_keys;
+mod stored_users;
 mod streaming;
 mod support;
 mod tls;

@@ -61,6 +61,26 @@ pub enum Transports {
     Only(Transport),
 }
 
+impl Transports {
+    /// Its word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Both => "both",
+            Self::Only(Transport::Http) => "http",
+            Self::Only(Transport::WebSocket) => "websocket",
+        }
+    }
+
+    /// The transports of this word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        let only = [Transport::Http, Transport::WebSocket].map(Self::Only);
+        let mut all = [Self::Both].into_iter().chain(only);
+        all.find(|transports| transports.as_str() == word)
+    }
+}
+
 /// What a key is called: its declared id, or its file and the beginning of its digest.
 #[derive(Clone)]
 pub struct KeyId {

@@ -8,7 +8,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 
 use crate::auth::{
     AccountId, KeyDigest, KeyName, KeyOwner, Kid, PasswordHash, Permission, Permissions, Purpose,
-    SigningAlgorithm, Status, TokenId, Transport, Transports, UserGlob, UserId,
+    SigningAlgorithm, Status, TokenId, Transports, UserGlob, UserId,
 };
 use crate::clock::Timestamp;
 use crate::secret::Secret;
@@ -84,15 +84,8 @@ text!(
     |algorithm| algorithm.as_str().to_owned(),
     Self::parse
 );
-text!(Status, |status| status_word(*status).to_owned(), |text| {
-    let mut all = [Self::Enabled, Self::Disabled].into_iter();
-    all.find(|status| status_word(*status) == text)
-});
-text!(Transports, |it| transports_word(*it).to_owned(), |text| {
-    let only = [Transport::Http, Transport::WebSocket].map(Self::Only);
-    let mut all = [Self::Both].into_iter().chain(only);
-    all.find(|transports| transports_word(*transports) == text)
-});
+text!(Status, |status| status.as_str().to_owned(), Self::parse);
+text!(Transports, |it| it.as_str().to_owned(), Self::parse);
 
 impl ToSql for Secret {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -153,19 +146,4 @@ impl FromSql for Globs {
 fn words(all: impl Iterator<Item = impl fmt::Display>) -> String {
     let all: Vec<_> = all.map(|one| one.to_string()).collect();
     all.join(" ")
-}
-
-const fn status_word(status: Status) -> &'static str {
-    match status {
-        Status::Enabled => "enabled",
-        Status::Disabled => "disabled",
-    }
-}
-
-const fn transports_word(transports: Transports) -> &'static str {
-    match transports {
-        Transports::Both => "both",
-        Transports::Only(Transport::Http) => "http",
-        Transports::Only(Transport::WebSocket) => "websocket",
-    }
 }
