@@ -1,14 +1,15 @@
-//! `doorward token`: JWTs (RFC 7519).
+//! `doorward token`: JWTs (RFC 7519), one action a file.
 
 mod create;
 mod inspect;
+mod revoke;
 
 use clap::Subcommand;
 
 use super::Exit;
 use crate::clock::Timestamp;
 
-/// Makes and examines tokens.
+/// Makes, examines and revokes tokens.
 #[derive(Debug, clap::Args)]
 pub(super) struct Tokens {
     #[command(subcommand)]
@@ -19,6 +20,7 @@ pub(super) struct Tokens {
 enum Action {
     Create(create::Create),
     Inspect(inspect::Inspect),
+    Revoke(revoke::Revoke),
 }
 
 impl Tokens {
@@ -27,6 +29,7 @@ impl Tokens {
         match self.action {
             Action::Create(create) => create.run(now),
             Action::Inspect(inspect) => inspect.run(now),
+            Action::Revoke(revoke) => revoke.run(now),
         }
     }
 }

@@ -15,6 +15,7 @@ mod change;
 mod effect;
 mod memory;
 mod sqlite;
+pub mod transfer;
 
 use std::fmt;
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Backend, Finished, Setup, Sidecar, doorward, eventually, run};
+use crate::support::{Backend, Setup, Sidecar, eventually, run};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -13,36 +13,21 @@ async fn sidecar(backend: &Backend) -> Sidecar {
     Setup::before(backend).key_with("site", site).block("accounts", accounts).start().await
 }
 
-/// A command with the sidecar's configuration, and this on its standard input.
-async fn command(sidecar: &Sidecar, arguments: &[&str], input: &str) -> Finished {
-    let arguments = [arguments, &["--config", "doorward.toml"]].concat();
-    let mut command = doorward(&arguments);
-    command.current_dir(sidecar.path("."));
-    run(command, input).await
-}
-
-/// A command that succeeds; what it printed.
-async fn done(sidecar: &Sidecar, arguments: &[&str], input: &str) -> String {
-    let finished = command(sidecar, arguments, input).await;
-    assert_eq!(finished.code, 0, "{arguments:?}: {}", finished.text);
-    finished.text
-}
-
 /// A new user with [`PASSWORD`]; the user as it is printed.
 async fn create(sidecar: &Sidecar, name: &str, more: &[&str]) -> Value {
     let arguments = ["user", "create", name, "--password-stdin", "--format", "json"];
-    let made = done(sidecar, &[&arguments[..], more].concat(), PASSWORD).await;
+    let made = sidecar.done(&[&arguments[..], more].concat(), PASSWORD).await;
     serde_json::from_str(&made).unwrap()
 }
 
 async fn users(sidecar: &Sidecar) -> Value {
-    let listed = done(sidecar, &["user", "list", "--format", "json"], "").await;
+    let listed = sidecar.done(&["user", "list", "--format", "json"], "").await;
     serde_json::from_str(&listed).unwrap()
 }
 
 /// A key that is this user's own.
 async fn key_of(sidecar: &Sidecar, name: &str) -> String {
-    let made = done(sidecar, &["key", "create", "--user", name, "--format", "json"], "").await;
+    let made = sidecar.done(&["key", "create", "--user", name, "--format", "json"], "").await;
     let made: Value = serde_json::from_str(&made).unwrap();
     made["key"].as_str().unwrap().to_owned()
 }
@@ -61,7 +46,7 @@ async fn a_user_is_listed_with_all_but_the_password() {
         (&listed[0]["status"], &listed[1]["status"]),
         (&"enabled".into(), &"disabled".into())
     );
-    let text = done(&sidecar, &["user", "list"], "").await;
+    let text = sidecar.done(&["user", "list"], "").await;
     assert!(!text.contains("argon2") && !listed.to_string().contains("argon2"));
 }
 
@@ -70,7 +55,7 @@ async fn nobody_is_called_like_somebody_else() {
     let backend = Backend::start().await;
     let sidecar = sidecar(&backend).await;
     create(&sidecar, "alice", &[]).await;
-    done(&sidecar, &["key", "create", "--acts-as", "guest-*"], "").await;
+    sidecar.done(&["key", "create", "--acts-as", "guest-*"], "").await;
     for (name, why) in [
         ("Alice", "already"),
         ("visitor-7", "kept for others"),
@@ -80,11 +65,11 @@ async fn nobody_is_called_like_somebody_else() {
         ("a b", "a user id is"),
     ] {
         let refused =
-            command(&sidecar, &["user", "create", name, "--password-stdin"], PASSWORD).await;
+            sidecar.command(&["user", "create", name, "--password-stdin"], PASSWORD).await;
         assert_eq!((refused.code, refused.text.contains(why)), (1, true), "{name}: {refused:?}");
         if name != "Alice" {
             let renamed = ["user", "update", "alice", "--username", name];
-            let refused = command(&sidecar, &renamed, "").await;
+            let refused = sidecar.command(&renamed, "").await;
             assert_eq!(
                 (refused.code, refused.text.contains(why)),
                 (1, true),
@@ -103,11 +88,11 @@ async fn a_password_that_is_none_makes_no_user() {
     for (password, why) in
         [("short\n", "8 bytes"), (&*"x".repeat(1025), "1024 bytes"), ("", "8 bytes")]
     {
-        let refused = command(&sidecar, &create, password).await;
+        let refused = sidecar.command(&create, password).await;
         assert_eq!((refused.code, refused.text.contains(why)), (1, true), "{refused:?}");
     }
     assert_eq!(users(&sidecar).await, Value::Array(Vec::new()));
-    done(&sidecar, &create, &format!("{}\n", "x".repeat(1024))).await;
+    sidecar.done(&create, &format!("{}\n", "x".repeat(1024))).await;
 }
 
 #[tokio::test]
@@ -139,10 +124,10 @@ async fn a_disabled_user_is_shut_out_within_a_second_and_let_in_again() {
     eventually("alice's key counts", async || status().await == 200).await;
     let mut chat = sidecar.websocket("/ws").token(&key).open().await;
     assert!(chat.is_alive().await);
-    done(&sidecar, &["user", "update", alice["id"].as_str().unwrap(), "--disable"], "").await;
+    sidecar.done(&["user", "update", alice["id"].as_str().unwrap(), "--disable"], "").await;
     assert_eq!(chat.closed_within_a_second().await, 4403);
     assert_eq!(status().await, 401);
-    done(&sidecar, &["user", "update", "ALICE", "--enable"], "").await;
+    sidecar.done(&["user", "update", "ALICE", "--enable"], "").await;
     eventually("alice is let in", async || status().await == 200).await;
 }
 
@@ -152,16 +137,16 @@ async fn a_renamed_user_is_told_by_the_new_name_and_a_deleted_one_by_none() {
     let sidecar = sidecar(&backend).await;
     create(&sidecar, "alice", &[]).await;
     let key = key_of(&sidecar, "alice").await;
-    done(&sidecar, &["user", "update", "alice", "--username", "alice.smith"], "").await;
+    sidecar.done(&["user", "update", "alice", "--username", "alice.smith"], "").await;
     let told = async |name: &str| {
         let status = sidecar.get("/").bearer(&key).status().await;
         status == 200 && backend.seen().last().unwrap().folded("user_id") == [name]
     };
     eventually("the new name is told", async || told("alice.smith").await).await;
-    done(&sidecar, &["user", "delete", "alice.smith"], "").await;
+    sidecar.done(&["user", "delete", "alice.smith"], "").await;
     let refused = async || sidecar.get("/").bearer(&key).status().await == 401;
     eventually("the key is nothing", refused).await;
-    let again = command(&sidecar, &["user", "delete", "alice.smith"], "").await;
+    let again = sidecar.command(&["user", "delete", "alice.smith"], "").await;
     assert_eq!((again.code, again.text.contains("no user")), (1, true), "{again:?}");
 }
 
@@ -175,7 +160,7 @@ async fn a_user_has_the_permissions_that_were_given_last() {
     let key = key_of(&sidecar, "alice").await;
     let status = async || sidecar.get("/memory").bearer(&key).status().await;
     eventually("alice may", async || status().await == 200).await;
-    done(&sidecar, &["user", "update", "alice", "--permission", "STATUS:READ"], "").await;
+    sidecar.done(&["user", "update", "alice", "--permission", "STATUS:READ"], "").await;
     eventually("alice may no more", async || status().await == 403).await;
 }
 
@@ -194,7 +179,7 @@ async fn wrong_usage_is_2() {
         &["token", "revoke", "--all", "--user", "alice"],
         &["token", "revoke", "--id", "1"],
     ] {
-        let refused = command(&sidecar, arguments, "").await;
+        let refused = sidecar.command(arguments, "").await;
         assert_eq!(refused.code, 2, "{arguments:?}: {refused:?}");
     }
 }

@@ -105,6 +105,12 @@ impl Hashing {
             .ok_or(HashFailed::Refused(argon2::Error::OutputTooLong))
     }
 
+    /// Whether a password can be checked against this hash at all.
+    #[must_use]
+    pub fn understands(stored: &PasswordHash) -> bool {
+        !matches!(Stored::parse(stored), Stored::Unknown)
+    }
+
     /// Checks a password against a stored hash; against none when there is no such user.
     ///
     /// It takes as long for no user, a wrong password and a hash that nothing can check: whatever

@@ -81,3 +81,38 @@ fn permission(text: &str) -> Result<Permission, InvalidPermission> {
 fn permissions(granted: &[Permission]) -> Permissions {
     granted.iter().cloned().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::{PasswordHash, Record, Status};
+
+    fn account(name: &str) -> Account {
+        Account {
+            id: AccountId::random(),
+            username: UserId::parse(name).unwrap(),
+            password: PasswordHash::new("$"),
+            permissions: Permissions::default(),
+            status: Status::Enabled,
+            tokens_end: Timestamp::from_secs(0),
+            created: Timestamp::from_secs(0),
+        }
+    }
+
+    #[test]
+    fn a_user_is_found_by_name_or_id_and_nobody_by_a_name_that_is_anothers_id() {
+        let alice = account("alice");
+        let mut directory = Directory::default();
+        directory.absorb(Record::Account(alice.clone()));
+        let id = alice.id.to_string();
+        for user in ["Alice", &id] {
+            assert_eq!(find(&directory, user).unwrap(), &alice);
+        }
+        assert!(find(&directory, "bob").is_err());
+        let impostor = account(&id);
+        directory.absorb(Record::Account(impostor.clone()));
+        assert!(find(&directory, &id).is_err());
+        let own = impostor.id.to_string();
+        assert_eq!(find(&directory, &own).unwrap(), &impostor);
+    }
+}

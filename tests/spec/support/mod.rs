@@ -26,7 +26,7 @@ pub use accounts::PASSWORD;
 pub use backend::{Backend, Seen};
 pub use certificates::Authority;
 pub use chat::{Chat, Frames, Handshake};
-pub use process::{Finished, doorward, run};
+pub use process::{doorward, run};
 pub use raw::Raw;
 pub use request::Request;
 pub use script::{Feed, Script};

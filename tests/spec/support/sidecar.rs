@@ -12,8 +12,15 @@ use tokio::{io::AsyncReadExt, io::AsyncWriteExt, net::TcpStream};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{
-    Authority, HOST, Raw, Setup, certificates::Pem, chat::Handshake, eventually, http2::Http2,
-    http2_frames::Http2Frames, process::Running, request::Request, soon,
+    Authority, HOST, Raw, Setup,
+    certificates::Pem,
+    chat::Handshake,
+    eventually,
+    http2::Http2,
+    http2_frames::Http2Frames,
+    process::{Finished, Running, doorward, run},
+    request::Request,
+    soon,
 };
 
 /// A running sidecar; killed when it is dropped.
@@ -59,6 +66,22 @@ impl Sidecar {
             }
             _ => Err(process.stderr.lines().join("\n")),
         }
+    }
+
+    // === commands
+
+    /// A command with its configuration, in its directory, and with this on standard input.
+    pub async fn command(&self, arguments: &[&str], input: &str) -> Finished {
+        let mut command = doorward(&[arguments, &["--config", "doorward.toml"]].concat());
+        command.current_dir(self.path("."));
+        run(command, input).await
+    }
+
+    /// One that succeeds; what it printed.
+    pub async fn done(&self, arguments: &[&str], input: &str) -> String {
+        let finished = self.command(arguments, input).await;
+        assert_eq!(finished.code, 0, "{arguments:?}: {}", finished.text);
+        finished.text
     }
 
     // === clients

@@ -1,0 +1,108 @@
+//! The store that a configuration names, for commands: they and a running server use it side by
+//! side.
+
+use std::{env, path::Path};
+
+use anyhow::{Context as _, bail};
+use futures_util::{StreamExt as _, stream};
+use tokio::runtime::Runtime;
+
+use crate::{
+    auth::Directory,
+    cli::runtime,
+    clock::Timestamp,
+    config::Config,
+    store::{
+        Author, Change, Entry, Flaw, Page, Revision, SqliteStore, Store as _, StoreError,
+        transfer::Found,
+    },
+};
+
+/// So many changes at most wait for the disk at once: a few groups that are committed together.
+const IN_FLIGHT: usize = 1024;
+
+/// A store that is open for one command.
+pub(in crate::cli) struct OpenStore {
+    runtime: Runtime,
+    store: SqliteStore,
+}
+
+impl OpenStore {
+    /// Opens the store of this configuration; makes it if there is none.
+    pub(in crate::cli) fn of(config: &Config) -> anyhow::Result<Self> {
+        Self::open(path(config)?)
+    }
+
+    /// Opens the store of this configuration, if there is one.
+    pub(super) fn existing(config: &Config) -> anyhow::Result<Self> {
+        let path = path(config)?;
+        if !path.exists() {
+            bail!("there is no {}", path.display());
+        }
+        Self::open(path)
+    }
+
+    fn open(path: &Path) -> anyhow::Result<Self> {
+        let runtime = runtime()?;
+        let store = runtime.block_on(SqliteStore::open(path));
+        let store = store.with_context(|| format!("opening {}", path.display()))?;
+        Ok(Self { runtime, store })
+    }
+
+    /// Everything in it.
+    pub(in crate::cli) fn directory(&self) -> anyhow::Result<Directory> {
+        let (directory, _) = self.runtime.block_on(self.store.load())?;
+        Ok(directory)
+    }
+
+    /// Everything in it that no change could have left so.
+    pub(super) fn flaws(&self) -> anyhow::Result<Vec<Flaw>> {
+        Ok(self.runtime.block_on(self.store.check())?)
+    }
+
+    /// A page of the audit log, newest first.
+    pub(super) fn audit(&self, page: Page) -> anyhow::Result<Vec<Entry>> {
+        Ok(self.runtime.block_on(self.store.audit(page))?)
+    }
+
+    /// Makes a change, in the name of the system's user.
+    pub(in crate::cli) fn apply(&self, change: Change, now: Timestamp) -> anyhow::Result<Revision> {
+        Ok(self
+            .runtime
+            .block_on(self.store.apply(change, author(now)))?)
+    }
+
+    /// Makes many changes in their order, without waiting for one before the next is asked for;
+    /// those that were refused.
+    pub(super) fn apply_all(
+        &self,
+        changes: Vec<Found>,
+        now: Timestamp,
+    ) -> Vec<(Found, StoreError)> {
+        let by = author(now);
+        let applied = stream::iter(changes).map(|found| {
+            // It is in the queue before anybody waits for it.
+            let applied = self.store.apply(found.change.clone(), by.clone());
+            async move { (found, applied.await) }
+        });
+        let refused = applied
+            .buffered(IN_FLIGHT)
+            .filter_map(async |(found, applied)| Some((found, applied.err()?)));
+        self.runtime.block_on(refused.collect())
+    }
+}
+
+fn path(config: &Config) -> anyhow::Result<&Path> {
+    let accounts = config.accounts.as_ref();
+    let accounts = accounts.context("the configuration has no store: there is no [accounts]")?;
+    Ok(&accounts.store)
+}
+
+/// The system's user, at a command.
+fn author(now: Timestamp) -> Author {
+    Author {
+        name: env::var("USER").unwrap_or_else(|_| "unknown".to_owned()),
+        from: "cli".to_owned(),
+        at: now,
+    }
+}

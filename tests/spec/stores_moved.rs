@@ -1,0 +1,224 @@
+//! `doorward store`: exported, imported, checked, and what the audit log says.
+
+use std::{fs, os::unix::fs::PermissionsExt as _};
+
+use serde_json::{Value, json};
+
+use crate::support::{Backend, Setup, Sidecar, eventually};
+
+const PASSWORD: &str = "correct horse battery";
+async fn sidecar(backend: &Backend) -> Sidecar {
+    let accounts = "[accounts]\nstore = \"users.db\"\n";
+    let site = "acts_as = [\"visitor-*\"]";
+    Setup::before(backend).key_with("site", site).block("accounts", accounts).start().await
+}
+
+async fn create(sidecar: &Sidecar, name: &str) {
+    sidecar.done(&["user", "create", name, "--password-stdin"], PASSWORD).await;
+}
+
+async fn printed(sidecar: &Sidecar, arguments: &[&str]) -> Value {
+    let text = sidecar.done(&[arguments, &["--format", "json"]].concat(), "").await;
+    serde_json::from_str(&text).unwrap()
+}
+
+/// A Cat's hash of a password.
+fn hash(password: &str) -> String {
+    bcrypt::hash_with_salt(password, 4, [7; 16]).unwrap().to_string()
+}
+
+/// A Cat's file with these users: name and password.
+fn cat(users: &[(&str, &str)]) -> String {
+    let users = users.iter().enumerate().map(|(number, (name, password))| {
+        let hash = hash(password);
+        let id = format!("7f3c9a52-0c0e-4c6e-9d34-00000000000{number}");
+        let user = json!({"id": id, "username": name, "password": hash,
+                          "permissions": {"STATUS": ["READ"], "MEMORY": ["READ", "LIST"]}});
+        (id, user)
+    });
+    let users: serde_json::Map<String, Value> = users.collect();
+    json!({"_default": {
+        "1": {"name": "llm_selected", "value": {"name": "x"}, "category": "llm"},
+        "2": {"name": "users", "value": users, "category": null, "setting_id": "y", "updated_at": 1},
+    }})
+    .to_string()
+}
+
+#[tokio::test]
+async fn what_one_store_exports_another_imports() {
+    let backend = Backend::start().await;
+    let (one, other) = (sidecar(&backend).await, sidecar(&backend).await);
+    create(&one, "alice").await;
+    let key = printed(&one, &["key", "create", "--user", "alice"]).await;
+    let key = key["key"].as_str().unwrap();
+    one.done(&["token", "revoke", "--id", "7f3c9a52-0c0e-4c6e-9d34-5b2f7a1e8c11"], "").await;
+    one.done(&["token", "revoke", "--all"], "").await;
+    let exported = one.done(&["store", "export"], "").await;
+    assert!(!exported.contains(key) && !exported.contains(PASSWORD), "{exported}");
+    let imported = other.done(&["store", "import", "-"], &exported).await;
+    assert!(imported.contains("1 users, 1 keys, 1 revocations"), "{imported}");
+    assert_eq!(other.done(&["store", "export", "--file", "-"], "").await, exported);
+    let counts = async || other.get("/").bearer(key).status().await == 200;
+    eventually("alice's key counts there", counts).await;
+    assert_eq!(other.done(&["store", "check"], "").await, "the store is whole\n");
+}
+
+#[tokio::test]
+async fn an_export_is_for_its_owner_alone_and_replaces_nothing() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    create(&sidecar, "alice").await;
+    let export = ["store", "export", "--file", "users.jsonl"];
+    sidecar.done(&export, "").await;
+    let file = sidecar.path("users.jsonl");
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let text = fs::read_to_string(&file).unwrap();
+    assert_eq!(text, sidecar.done(&["store", "export"], "").await);
+    create(&sidecar, "bob").await;
+    let again = sidecar.command(&export, "").await;
+    assert_eq!((again.code, again.text.contains("users.jsonl")), (1, true), "{again:?}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), text);
+}
+
+#[tokio::test]
+async fn of_what_is_wrong_all_is_told_and_nothing_imported() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    create(&sidecar, "alice").await;
+    let exported = sidecar.done(&["store", "export"], "").await;
+    let before = printed(&sidecar, &["store", "audit"]).await;
+    let strange =
+        exported.replace("\"alice\"", "\"bob\"").replace("\"hash\"", "\"colour\":1,\"hash\"");
+    let unknown = exported.replace("$argon2id", "$argon3");
+    let unknown = unknown.replace("\"alice\"", "\"bob\"").replace("\"id\":\"", "\"id\":\"0");
+    let cut = exported.replace("{\"kind\":\"end\"}\n", "");
+    for (text, why) in [
+        (&exported, "line 2: there is a user of this name already"),
+        (&strange, "line 2: unknown field `colour`"),
+        (&unknown, "line 2: `id`"),
+        (&cut, "its end is missing"),
+        (&cat(&[("carol", PASSWORD), ("a b", PASSWORD)]), "it is called \"a b\""),
+        (&cat(&[("carol", PASSWORD), ("Alice", PASSWORD)]), "user \"Alice\": there is a user"),
+        (
+            &cat(&[("carol", PASSWORD), ("visitor-1", PASSWORD)]),
+            "user \"visitor-1\": the name is kept",
+        ),
+        (&cat(&[("dave", PASSWORD)]).replace("$2b$", "$3$"), "user \"dave\": nobody could check"),
+        (&"nonsense".to_owned(), "line 1: it is no JSON object"),
+    ] {
+        let refused = sidecar.command(&["store", "import", "-"], text).await;
+        assert_eq!((refused.code, refused.text.contains(why)), (1, true), "{why}: {refused:?}");
+        assert!(!refused.text.contains("$2b$"), "{refused:?}");
+    }
+    assert_eq!(printed(&sidecar, &["store", "audit"]).await, before);
+}
+
+#[tokio::test]
+async fn what_is_there_already_stays_where_it_may_be_skipped() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    create(&sidecar, "alice").await;
+    let text = cat(&[("Alice", PASSWORD), ("carol", PASSWORD)]);
+    let import = ["store", "import", "-", "--skip-existing", "--format", "json"];
+    let imported = sidecar.done(&import, &text).await;
+    let imported: Value = serde_json::from_str(&imported).unwrap();
+    assert_eq!((&imported["users"], &imported["skipped"]), (&json!(1), &json!(1)));
+    let users = printed(&sidecar, &["user", "list"]).await;
+    let names: Vec<_> = users.as_array().unwrap().iter().map(|user| &user["username"]).collect();
+    assert_eq!(names, ["alice", "carol"]);
+}
+
+#[tokio::test]
+async fn a_cats_users_come_with_what_they_may_and_without_known_passwords() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    let text = cat(&[("admin", "admin"), ("user", "user"), ("carol", PASSWORD)]);
+    fs::write(sidecar.path("metadata.json"), text).unwrap();
+    let said = sidecar.done(&["store", "import", "metadata.json"], "").await;
+    assert!(said.contains("admin is disabled") && said.contains("user is disabled"), "{said}");
+    assert!(!said.contains("carol"), "{said}");
+    let users = printed(&sidecar, &["user", "list"]).await;
+    let seen: Vec<_> = users.as_array().unwrap().iter().map(|user| &user["status"]).collect();
+    assert_eq!(seen, ["disabled", "disabled", "enabled"]);
+    assert_eq!(users[2]["id"], "7f3c9a52-0c0e-4c6e-9d34-000000000002");
+    assert_eq!(users[2]["permissions"], json!(["MEMORY:LIST", "MEMORY:READ", "STATUS:READ"]));
+    let exported = sidecar.done(&["store", "export"], "").await;
+    assert!(exported.contains(&hash(PASSWORD)), "{exported}");
+}
+
+#[tokio::test]
+async fn a_name_that_is_kept_for_others_here_is_told_when_a_store_comes_back() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    create(&sidecar, "alice").await;
+    let exported = sidecar.done(&["store", "export"], "").await;
+    sidecar.done(&["user", "delete", "alice"], "").await;
+    let renamed = exported.replace("\"alice\"", "\"visitor-1\"");
+    let said = sidecar.done(&["store", "import", "-"], &renamed).await;
+    assert!(said.contains("warning: line 2: visitor-1 counts for nobody"), "{said}");
+}
+
+#[tokio::test]
+async fn an_admin_with_another_password_is_let_in() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    let said = sidecar.done(&["store", "import", "-"], &cat(&[("admin", PASSWORD)])).await;
+    assert!(!said.contains("warning"), "{said}");
+    assert_eq!(printed(&sidecar, &["user", "list"]).await[0]["status"], "enabled");
+}
+
+#[tokio::test]
+async fn the_audit_log_says_who_did_what_newest_first() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    for name in ["alice", "bob"] {
+        create(&sidecar, name).await;
+    }
+    sidecar.done(&["user", "update", "bob", "--disable"], "").await;
+    let actions = |log: &Value| -> Vec<String> {
+        let entry = |entry: &Value| {
+            format!("{} {} {}", entry["revision"], entry["action"], entry["detail"])
+                .replace('"', "")
+        };
+        log.as_array().unwrap().iter().map(entry).collect()
+    };
+    let all =
+        ["3 user.edit disabled", "2 user.create username=bob", "1 user.create username=alice"];
+    assert_eq!(actions(&printed(&sidecar, &["store", "audit"]).await), all);
+    let page = printed(&sidecar, &["store", "audit", "--limit", "1", "--before", "3"]).await;
+    assert_eq!(actions(&page), all[1..2]);
+    assert_eq!(page[0]["from"], "cli");
+    let text = sidecar.done(&["store", "audit"], "").await;
+    assert!(text.starts_with("3  ") && !text.contains("argon2"), "{text}");
+    assert_eq!(sidecar.command(&["store", "audit", "--limit", "0"], "").await.code, 2);
+}
+
+#[tokio::test]
+async fn a_store_that_no_change_could_have_left_so_is_told() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    create(&sidecar, "alice").await;
+    let file = rusqlite::Connection::open(sidecar.path("users.db")).unwrap();
+    file.execute("DELETE FROM account", []).unwrap();
+    let checked = sidecar.command(&["store", "check", "--format", "json"], "").await;
+    assert_eq!(checked.code, 1, "{checked:?}");
+    let found: Value = serde_json::from_str(&checked.text).unwrap();
+    assert_eq!(found["flaws"].as_array().unwrap().len(), 1, "{found}");
+}
+
+#[tokio::test]
+async fn no_store_is_made_to_be_looked_at() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    let elsewhere = sidecar.path("elsewhere.toml");
+    let text = fs::read_to_string(sidecar.path("doorward.toml")).unwrap();
+    fs::write(&elsewhere, text.replace("users.db", "other.db")).unwrap();
+    for action in ["check", "export", "audit"] {
+        let mut command =
+            crate::support::doorward(&["store", action, "--config", "elsewhere.toml"]);
+        command.current_dir(sidecar.path("."));
+        let refused = crate::support::run(command, "").await;
+        assert_eq!((refused.code, refused.text.contains("no other.db")), (1, true), "{refused:?}");
+    }
+    assert!(!sidecar.path("other.db").exists());
+}
