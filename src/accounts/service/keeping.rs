@@ -2,7 +2,8 @@
 
 use super::desk::Desk;
 use super::user_fields::{self, Edited, NewUser};
-use super::{Actor, Fault};
+use super::{Actor, Fault, Problem};
+use crate::accounts::Username;
 use crate::auth::{Account, AccountId, Permissions, UserId};
 use crate::clock::Timestamp;
 use crate::store::{AccountEdit, Change};
@@ -15,7 +16,7 @@ impl Desk {
     /// than it has.
     pub async fn create_user(&self, new: NewUser, by: &Actor) -> Result<Account, Fault> {
         let settings = self.settings();
-        let username = user_fields::username(&new.username);
+        let username = self.username(&new.username);
         let password = user_fields::password(new.password);
         let (username, password) = match (username, password) {
             (Ok(username), Ok(password)) => (username, password),
@@ -24,7 +25,6 @@ impl Desk {
                 return Err(Fault::Invalid(problems.collect()));
             }
         };
-        self.check_unreserved(&username)?;
         let permissions = match &new.permissions {
             Some(map) => user_fields::permissions(map, &settings.vocabulary)?,
             None => settings.base.clone(),
@@ -59,11 +59,9 @@ impl Desk {
         let account = self.account(id)?;
         check_gives(by, &account.permissions)?;
         let invalid = |problem| Fault::Invalid(vec![problem]);
-        let username = edited.username.as_deref().map(user_fields::username);
+        let username = edited.username.as_deref();
+        let username = username.map(|name| self.username(name));
         let username = username.transpose().map_err(invalid)?;
-        if let Some(username) = &username {
-            self.check_unreserved(username)?;
-        }
         let permissions = edited.permissions.as_ref();
         let permissions =
             permissions.map(|map| user_fields::permissions(map, &settings.vocabulary));
@@ -111,12 +109,15 @@ impl Desk {
         directory.account(id).cloned().ok_or(Fault::NoSuchUser)
     }
 
-    fn check_unreserved(&self, name: &UserId) -> Result<(), Fault> {
-        if self.reserves(name) {
-            let msg = "Users of another kind are called so";
-            return Err(Fault::field("username", msg));
-        }
-        Ok(())
+    /// A username that somebody may be given.
+    fn username(&self, text: &str) -> Result<UserId, Problem> {
+        let snapshot = self.snapshot();
+        let Some(among) = &snapshot.gate.verifiers.accounts else {
+            return Err(Problem::with("username", "There are no users"));
+        };
+        let name = Username::parse(text, among);
+        name.map(Into::into)
+            .map_err(|error| Problem::with("username", error.to_string()))
     }
 }
 

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::answer::{Fault, Problem};
 use super::users::PermissionMap;
 use crate::accounts::Password;
-use crate::auth::{Permission, Permissions, Status, UserId};
+use crate::auth::{Permission, Permissions, Status};
 use crate::snapshot::Vocabulary;
 
 /// A user to be made.
@@ -87,19 +87,6 @@ impl From<AccountStatus> for Status {
 /// `null` is no value: what is to stay is left out.
 fn some<'de, T: Deserialize<'de>, D: Deserializer<'de>>(field: D) -> Result<Option<T>, D::Error> {
     T::deserialize(field).map(Some)
-}
-
-/// The shortest and the longest username, in characters.
-const USERNAME: std::ops::RangeInclusive<usize> = 2..=64;
-
-/// A username that somebody may be given.
-pub(super) fn username(text: &str) -> Result<UserId, Problem> {
-    let name = UserId::parse(text).ok();
-    let name = name.filter(|name| USERNAME.contains(&name.as_str().len()));
-    name.ok_or_else(|| {
-        let msg = "2 to 64 of A-Z a-z 0-9 . _ @ + = | : ~ -, and neither . nor ..";
-        Problem::with("username", msg)
-    })
 }
 
 /// A password that somebody may choose.
