@@ -44,6 +44,9 @@ const STORE: &str = "store read";
 /// it could not be read yet.
 const STORE_PATIENCE: Duration = Duration::from_secs(5);
 
+/// How many tellings of workers about used keys may wait; beyond it they are lost.
+const SIGHTINGS: usize = 64;
+
 /// How long the last log lines may take to leave.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -103,13 +106,16 @@ impl App {
         let store = config.accounts.as_ref().map(|accounts| &accounts.store);
         let readiness = Readiness::awaiting([LISTENING].into_iter().chain(store.map(|_| STORE)));
         let (calls, asked) = Calls::new();
-        let (controller, news) = match store {
-            None => (controller, None),
+        let (controller, news, sightings) = match store {
+            // Nobody hears of keys that there are none of.
+            None => (controller, None, mpsc::channel(1).0),
             Some(path) => {
+                let (sightings, seen) = mpsc::channel(SIGHTINGS);
                 let (opened, handle) = watch::channel(None);
-                let (controller, news) = controller.with_store(opener(path.clone(), opened));
+                let opener = opener(path.clone(), opened);
+                let (controller, news) = controller.with_store(opener, seen);
                 start_accounts(reader.clone(), handle, &news, asked)?;
-                (controller, Some(news))
+                (controller, Some(news), sightings)
             }
         };
         let telemetry = start_telemetry(&config, &metrics, &readiness)?;
@@ -120,8 +126,17 @@ impl App {
             "http"
         };
         let requests = start_control(controller, news, &readiness)?;
-        let data_plane =
-            start_data_plane(&settings, reader, metrics, log.clone(), draining, calls)?;
+        let shared = Shared {
+            reader,
+            metrics,
+            log: log.clone(),
+            draining,
+            places: Places::new(),
+            limiter: Limiter::new(),
+            sightings,
+            calls,
+        };
+        let data_plane = start_data_plane(&settings, &shared)?;
         readiness.met(LISTENING);
         Ok(Self {
             data_plane,
@@ -307,26 +322,8 @@ fn start_telemetry(
     Ok(Some(bound))
 }
 
-fn start_data_plane(
-    settings: &Settings,
-    reader: Reader,
-    metrics: Arc<Metrics>,
-    log: LogSink,
-    draining: crate::runtime::drain::Draining,
-    calls: Calls,
-) -> Result<DataPlane, AppError> {
-    let places = Places::new();
-    let limiter = Limiter::new();
-    let shared = Shared {
-        reader,
-        metrics,
-        log,
-        draining,
-        places,
-        limiter,
-        calls,
-    };
-    DataPlane::start(settings, &shared).map_err(|reason| {
+fn start_data_plane(settings: &Settings, shared: &Shared) -> Result<DataPlane, AppError> {
+    DataPlane::start(settings, shared).map_err(|reason| {
         let addresses = settings.addresses.iter().chain(&settings.redirects);
         let addresses: Vec<_> = addresses.map(ToString::to_string).collect();
         AppError::Listen {

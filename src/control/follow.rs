@@ -6,11 +6,12 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tokio::sync::watch;
+use tokio::sync::{mpsc as sightings, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::uses::Uses;
 use crate::auth::Directory;
-use crate::store::{Changes, Revision, Store, StoreError};
+use crate::store::{Changes, Revision, Sighting, Store, StoreError};
 use crate::telemetry::metrics::Metrics;
 
 /// How the store is called among the units that reload.
@@ -25,6 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Opens the store; asked again until it could be opened.
 pub type Opener = Box<dyn Fn() -> BoxFuture<'static, Result<Arc<dyn Store>, StoreError>> + Send>;
 
+/// Which of the store's keys workers have seen.
+type SeenKeys = sightings::Receiver<Vec<Sighting>>;
+
 /// What is heard of a store that is followed.
 #[derive(Debug)]
 pub struct News {
@@ -36,7 +40,7 @@ pub struct News {
 
 /// A store that is followed, if there is one.
 pub(super) struct Following {
-    follower: Option<Follower>,
+    follower: Option<(Follower, SeenKeys)>,
     readings: watch::Receiver<Option<Reading>>,
     in_force: watch::Sender<Revision>,
     tried: mpsc::Sender<()>,
@@ -55,7 +59,7 @@ impl Default for Following {
 }
 
 impl Following {
-    pub(super) fn new(open: Opener, metrics: Arc<Metrics>) -> (Self, News) {
+    pub(super) fn new(open: Opener, seen: SeenKeys, metrics: Arc<Metrics>) -> (Self, News) {
         let (readings, heard) = watch::channel(None);
         let (tell_tried, tried) = mpsc::channel();
         let follower = Follower {
@@ -67,7 +71,7 @@ impl Following {
         };
         let (tell_in_force, in_force) = watch::channel(Revision::default());
         let following = Self {
-            follower: Some(follower),
+            follower: Some((follower, seen)),
             readings: heard,
             in_force: tell_in_force,
             tried: tell_tried,
@@ -77,8 +81,8 @@ impl Following {
 
     /// Begins to read, on this runtime.
     pub(super) fn begin(&mut self) {
-        if let Some(follower) = self.follower.take() {
-            tokio::spawn(follower.run());
+        if let Some((follower, seen)) = self.follower.take() {
+            tokio::spawn(follower.run(seen));
         }
     }
 
@@ -120,13 +124,15 @@ struct Follower {
 
 impl Follower {
     /// Follows it as long as anybody listens.
-    async fn run(mut self) {
+    async fn run(mut self, seen: SeenKeys) {
         let store = loop {
             match (self.open)().await {
                 Ok(store) => break store,
                 Err(error) => self.fail(&error).await,
             }
         };
+        let uses = Uses::new(Arc::clone(&store), self.readings.subscribe());
+        tokio::spawn(uses.run(seen));
         let mut changed = store.watch();
         loop {
             changed.mark_unchanged();

@@ -20,6 +20,7 @@ mod publish;
 mod settle;
 mod source;
 mod tell;
+mod uses;
 mod watch;
 
 use std::path::PathBuf;
@@ -35,6 +36,7 @@ use crate::config::{Config, Environment, Written};
 use crate::snapshot::Materials;
 use crate::snapshot::compile::{Context, ProcessKeys};
 use crate::snapshot::live::{FIRST, Publisher, Reader, live};
+use crate::store::Sighting;
 use crate::telemetry::LogControl;
 use crate::telemetry::metrics::Metrics;
 use content::Content;
@@ -169,10 +171,11 @@ impl Controller {
         observed
     }
 
-    /// Takes users and keys from a store, from the first turn of [`Self::run`] on.
+    /// Takes users and keys from a store, from the first turn of [`Self::run`] on, and notes there
+    /// which of its keys were seen.
     #[must_use]
-    pub fn with_store(mut self, open: Opener) -> (Self, News) {
-        let (following, news) = Following::new(open, Arc::clone(&self.metrics));
+    pub fn with_store(mut self, open: Opener, seen: mpsc::Receiver<Vec<Sighting>>) -> (Self, News) {
+        let (following, news) = Following::new(open, seen, Arc::clone(&self.metrics));
         self.following = following;
         (self, news)
     }

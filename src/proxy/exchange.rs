@@ -88,6 +88,9 @@ impl Exchange {
     }
 
     pub(super) fn admitted(&mut self, admission: Admission) {
+        if let Some(key) = admission.identity().and_then(Identity::stored_key) {
+            self.client.worker.uses.note(key, self.time);
+        }
         self.party = Party::Admitted(admission);
     }
 

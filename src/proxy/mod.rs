@@ -45,6 +45,7 @@ mod unread;
 mod unreadable;
 mod upgrade;
 mod upstream;
+mod uses;
 mod worker;
 
 use std::io;
@@ -57,6 +58,7 @@ pub use limits::Limiter;
 pub use own::{Call, Caller, Calls};
 
 use connection::Purpose;
+use tokio::sync::mpsc;
 #[cfg(any(test, fuzzing))]
 pub(crate) use upstream::reading;
 
@@ -64,6 +66,7 @@ use crate::runtime::drain::Draining;
 use crate::sessions::{Oversight, Places};
 use crate::snapshot::Snapshot;
 use crate::snapshot::live::Reader;
+use crate::store::Sighting;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::writer::LogSink;
 
@@ -95,6 +98,8 @@ pub struct Shared {
     pub limiter: Arc<Limiter>,
     /// Where requests go that are about accounts.
     pub calls: Calls,
+    /// Who notes when the store's keys are used.
+    pub sightings: mpsc::Sender<Vec<Sighting>>,
 }
 
 /// The running data plane.

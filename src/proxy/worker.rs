@@ -18,6 +18,7 @@ use super::own::Calls;
 use super::request_id::{RequestId, RequestIds};
 use super::scratch::Scratch;
 use super::upstream::Pool;
+use super::uses::Uses;
 use crate::auth::Memo;
 use crate::clock::Timestamp;
 use crate::runtime::drain::{Draining, InFlight};
@@ -54,6 +55,7 @@ pub(super) struct Worker {
     pub(super) places: Places,
     pub(super) limiter: Arc<Limiter>,
     pub(super) calls: Calls,
+    pub(super) uses: Uses,
     pub(super) metrics: Arc<WorkerMetrics>,
     pub(super) log: AccessLog,
     pub(super) draining: Draining,
@@ -81,6 +83,7 @@ impl Worker {
             places: shared.places.clone(),
             limiter: Arc::clone(&shared.limiter),
             calls: shared.calls.clone(),
+            uses: Uses::new(shared.sightings.clone()),
             metrics,
             log: AccessLog::new(shared.log.clone(), snapshot.log_format),
             draining: shared.draining.clone(),
@@ -149,6 +152,7 @@ impl Worker {
                 deadline = Some(Instant::now() + self.snapshot().limits.drain);
             }
         }
+        self.uses.sweep(Timestamp::now());
         self.log.flush();
     }
 
@@ -160,14 +164,17 @@ impl Worker {
         self.log.flush();
     }
 
-    /// What is looked at once a second: who has been silent or stalled for too long.
+    /// What is looked at once a second: who has been silent or stalled for too long, and which
+    /// keys were used.
     fn sweep(&self) {
+        let now = Timestamp::now();
+        self.uses.sweep(now);
         let snapshot = self.snapshot();
         let patience = Patience {
             idle: snapshot.websocket.idle_timeout,
             stalled: Some(snapshot.limits.write_stall),
         };
-        self.tunnels.sweep(Timestamp::now(), patience);
+        self.tunnels.sweep(now, patience);
         self.connections
             .borrow_mut()
             .retain(|connection| connection.strong_count() > 0);

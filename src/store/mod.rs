@@ -14,6 +14,7 @@ mod audit;
 mod change;
 mod effect;
 mod memory;
+mod sighting;
 mod sqlite;
 pub mod transfer;
 
@@ -26,6 +27,7 @@ pub use audit::{Author, Entry, Page};
 pub use change::{AccountEdit, Change};
 pub use effect::{Refusal, Rows, effect};
 pub use memory::MemoryStore;
+pub use sighting::Sighting;
 pub use sqlite::{Flaw, SqliteStore};
 
 use crate::auth::{Directory, KeyName, Record};

@@ -107,3 +107,25 @@ async fn a_store_that_cannot_be_read_takes_nothing_from_declared_keys() {
     let ready = sidecar.telemetry("/readyz").await;
     assert!(!ready.contains("store read"), "{ready}");
 }
+
+#[tokio::test]
+async fn the_list_says_when_a_key_was_used_last() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    let (bob, _) = create(&sidecar, &["--user", "bob", "--id", "bobs"]).await;
+    create(&sidecar, &["--user", "carol", "--id", "carols"]).await;
+    let listed = async || -> Value {
+        let (code, listed) = key(&sidecar, &["list", "--format", "json"]).await;
+        assert_eq!(code, 0, "{listed}");
+        serde_json::from_str(&listed).unwrap()
+    };
+    assert_eq!(listed().await[0]["last_used"], Value::Null);
+    let counts = async || sidecar.get("/").bearer(&bob).status().await == 200;
+    eventually("bob's key counts", counts).await;
+    eventually("its use is known", async || listed().await[0]["last_used"].is_string()).await;
+    let listed = listed().await;
+    assert_eq!((&listed[0]["id"], &listed[1]["id"]), (&"bobs".into(), &"carols".into()));
+    assert_eq!(listed[1]["last_used"], Value::Null);
+    let minute = listed[0]["last_used"].as_str().unwrap();
+    assert!(minute.ends_with(":00Z") || minute.ends_with(":00.000Z"), "{minute}");
+}

@@ -98,6 +98,7 @@ struct KeyEntry {
 enum Naming {
     Declared,
     FromFile,
+    Stored,
 }
 
 /// A key that is known.
@@ -234,11 +235,11 @@ impl KeyTableBuilder {
 }
 
 impl<'t> Found<'t> {
-    /// One that has a name of its own.
-    pub(super) const fn declared(digest: KeyDigest, settings: Cow<'t, KeySettings>) -> Self {
+    /// One of the store.
+    pub(super) const fn stored(digest: KeyDigest, settings: Cow<'t, KeySettings>) -> Self {
         Self {
             digest,
-            naming: Naming::Declared,
+            naming: Naming::Stored,
             settings,
         }
     }
@@ -323,18 +324,20 @@ impl<'t> Found<'t> {
     }
 
     fn identity(&self, user: UserId) -> Identity {
-        let digest = match self.naming {
-            Naming::Declared => None,
-            Naming::FromFile => Some(self.digest.beginning()),
+        let id = |digest| KeyId {
+            name: Arc::clone(&self.settings.name),
+            digest,
+        };
+        let credential = match self.naming {
+            Naming::Declared => CredentialId::Key(id(None)),
+            Naming::FromFile => CredentialId::Key(id(Some(self.digest.beginning()))),
+            Naming::Stored => CredentialId::Stored(id(None)),
         };
         Identity::new(
             user,
             self.settings.permissions.clone(),
             self.settings.expires,
-            CredentialId::Key(KeyId {
-                name: Arc::clone(&self.settings.name),
-                digest,
-            }),
+            credential,
             Basis::Key(self.digest),
         )
     }

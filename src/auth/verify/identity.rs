@@ -26,6 +26,8 @@ struct Verified {
 pub enum CredentialId {
     /// A declared key.
     Key(KeyId),
+    /// A key of the store.
+    Stored(KeyId),
     /// A token of the issuer of this name.
     Issuer(Arc<str>),
     /// A token of ours.
@@ -37,7 +39,7 @@ pub enum CredentialId {
 impl std::fmt::Display for CredentialId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Key(id) => write!(f, "{id}"),
+            Self::Key(id) | Self::Stored(id) => write!(f, "{id}"),
             Self::Issuer(name) => f.write_str(name),
             Self::Account => f.write_str("account"),
             Self::Visitor => f.write_str("visitor"),
@@ -174,6 +176,15 @@ impl Identity {
     #[must_use]
     pub fn credential(&self) -> &CredentialId {
         &self.0.credential
+    }
+
+    /// The key of the store that vouches for it, if one does.
+    #[must_use]
+    pub fn stored_key(&self) -> Option<KeyDigest> {
+        match (&self.0.credential, &self.0.basis) {
+            (CredentialId::Stored(_), Basis::Key(digest)) => Some(*digest),
+            _ => None,
+        }
     }
 
     /// Whether it is this very one.

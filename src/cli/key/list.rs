@@ -1,6 +1,6 @@
 //! `doorward key list`: the keys of the store.
 
-use std::fmt::Write as _;
+use std::{collections::HashMap, fmt::Write as _};
 
 use serde::Serialize;
 
@@ -12,6 +12,7 @@ use crate::{
         output::{self, Format},
         store::OpenStore,
     },
+    clock::Timestamp,
 };
 
 /// Lists the keys of the store, the oldest first. The keys themselves are nowhere.
@@ -39,17 +40,21 @@ struct Listed {
     permissions: Vec<String>,
     created: String,
     expires: Option<String>,
+    /// To the minute; none of a key that was never used.
+    last_used: Option<String>,
 }
 
 impl List {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
-        let store = OpenStore::of(&self.config.read_sound()?.config)?;
+        let store = OpenStore::existing(&self.config.read_sound()?.config)?;
         let directory = store.directory()?;
+        let uses = store.uses()?;
+        let uses: HashMap<_, _> = uses.iter().map(|it| (&it.key, it.at)).collect();
         let mut keys: Vec<&StoredKey> = directory.keys().collect();
         keys.sort_by_key(|key| (key.created, key.name.clone()));
         let listed: Vec<Listed> = keys
             .into_iter()
-            .map(|key| Listed::new(key, &directory))
+            .map(|key| Listed::new(key, &directory, uses.get(&key.name).copied()))
             .collect();
         output::print(self.format, &listed, || table(&listed))?;
         Ok(Exit::Done)
@@ -57,7 +62,7 @@ impl List {
 }
 
 impl Listed {
-    fn new(key: &StoredKey, directory: &Directory) -> Self {
+    fn new(key: &StoredKey, directory: &Directory, last_used: Option<Timestamp>) -> Self {
         let (user, acts_as) = match &key.owner {
             KeyOwner::Account(id) => {
                 let owner = directory.account(*id);
@@ -74,21 +79,23 @@ impl Listed {
             permissions: key.permissions.iter().map(ToString::to_string).collect(),
             created: key.created.to_string(),
             expires: key.expires.map(|at| at.to_string()),
+            last_used: last_used.map(|at| at.to_string()),
         }
     }
 }
 
-/// One line a key: id, beginning, for whom, and when it ends.
+/// One line a key: id, beginning, for whom, when it ends, and when it was used last.
 fn table(keys: &[Listed]) -> String {
     let width = keys.iter().map(|key| key.id.len()).max().unwrap_or(0);
     let mut text = String::new();
     for key in keys {
         let whom = key.user.clone().unwrap_or_else(|| key.acts_as.join(" "));
         let ends = key.expires.as_deref().unwrap_or("never");
+        let used = key.last_used.as_deref().unwrap_or("never");
         // A string takes everything.
         let _ = writeln!(
             text,
-            "{:width$}  {}…  {whom}  ends {ends}",
+            "{:width$}  {}…  {whom}  ends {ends}  last used {used}",
             key.id, key.beginning
         );
     }

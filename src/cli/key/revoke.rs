@@ -24,7 +24,7 @@ pub(super) struct Revoke {
 
 impl Revoke {
     pub(super) fn run(self, now: Timestamp) -> anyhow::Result<Exit> {
-        let store = OpenStore::of(&self.config.read_sound()?.config)?;
+        let store = OpenStore::existing(&self.config.read_sound()?.config)?;
         store.apply(Change::RevokeKey(self.id.clone()), now)?;
         output::line(&format!("{} is revoked", self.id))?;
         Ok(Exit::Done)

@@ -53,7 +53,7 @@ struct Rotated<'a> {
 
 impl Rotate {
     pub(super) fn run(self, now: Timestamp) -> anyhow::Result<Exit> {
-        let store = OpenStore::of(&self.config.read_sound()?.config)?;
+        let store = OpenStore::existing(&self.config.read_sound()?.config)?;
         let directory = store.directory()?;
         let earlier = directory
             .key_named(&self.earlier)

@@ -13,7 +13,7 @@ use crate::{
     clock::Timestamp,
     config::Config,
     store::{
-        Author, Change, Entry, Flaw, Page, Revision, SqliteStore, Store as _, StoreError,
+        Author, Change, Entry, Flaw, KeyUse, Page, Revision, SqliteStore, Store as _, StoreError,
         transfer::Found,
     },
 };
@@ -33,8 +33,9 @@ impl OpenStore {
         Self::open(path(config)?)
     }
 
-    /// Opens the store of this configuration, if there is one.
-    pub(super) fn existing(config: &Config) -> anyhow::Result<Self> {
+    /// Opens the store of this configuration, if there is one. A new one in its place would be taken
+    /// for the end of all users and keys by whoever serves.
+    pub(in crate::cli) fn existing(config: &Config) -> anyhow::Result<Self> {
         let path = path(config)?;
         if !path.exists() {
             bail!("there is no {}", path.display());
@@ -53,6 +54,11 @@ impl OpenStore {
     pub(in crate::cli) fn directory(&self) -> anyhow::Result<Directory> {
         let (directory, _) = self.runtime.block_on(self.store.load())?;
         Ok(directory)
+    }
+
+    /// When keys were used last.
+    pub(in crate::cli) fn uses(&self) -> anyhow::Result<Vec<KeyUse>> {
+        Ok(self.runtime.block_on(self.store.uses())?)
     }
 
     /// Everything in it that no change could have left so.

@@ -50,7 +50,7 @@ pub(super) struct Revoke {
 
 impl Revoke {
     pub(super) fn run(self, now: Timestamp) -> anyhow::Result<Exit> {
-        let store = OpenStore::of(&self.config.read_sound()?.config)?;
+        let store = OpenStore::existing(&self.config.read_sound()?.config)?;
         let (change, said) = self.change(&store.directory()?, now)?;
         store.apply(change, now)?;
         output::line(&said)?;

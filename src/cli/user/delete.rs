@@ -23,7 +23,7 @@ pub(super) struct Delete {
 
 impl Delete {
     pub(super) fn run(self, now: Timestamp) -> anyhow::Result<Exit> {
-        let store = OpenStore::of(&self.config.read_sound()?.config)?;
+        let store = OpenStore::existing(&self.config.read_sound()?.config)?;
         let directory = store.directory()?;
         let account = find(&directory, &self.user)?;
         store.apply(Change::DeleteAccount(account.id), now)?;

@@ -26,7 +26,7 @@ pub(super) struct List {
 
 impl List {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
-        let store = OpenStore::of(&self.config.read_sound()?.config)?;
+        let store = OpenStore::existing(&self.config.read_sound()?.config)?;
         let directory = store.directory()?;
         let mut accounts: Vec<&Account> = directory.accounts().collect();
         accounts.sort_by_key(|account| (account.created, account.id));

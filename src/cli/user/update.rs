@@ -59,7 +59,7 @@ struct NewStatus {
 impl Update {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
         let usable = self.config.usable(Timestamp::now())?;
-        let store = OpenStore::of(&usable.config)?;
+        let store = OpenStore::existing(&usable.config)?;
         let directory = store.directory()?;
         let account = find(&directory, &self.user)?;
         let username = self.username.as_ref();

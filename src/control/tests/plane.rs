@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::super::*;
 use crate::snapshot::Snapshot;
 use crate::snapshot::compile::ProcessKeys;
-use crate::store::{Revision, Store};
+use crate::store::{Revision, Sighting, Store};
 
 pub(super) type InForce = watch::Receiver<Revision>;
 
@@ -49,10 +49,20 @@ impl Home {
 
     /// The same, over a store; and until where what that says is in force.
     pub(super) async fn plane_over(self, more: &str, store: Arc<dyn Store>) -> (Plane, InForce) {
+        self.plane_that_notes(more, store, mpsc::channel(1).1).await
+    }
+
+    /// The same, where workers have seen these keys.
+    pub(super) async fn plane_that_notes(
+        self,
+        more: &str,
+        store: Arc<dyn Store>,
+        seen: mpsc::Receiver<Vec<Sighting>>,
+    ) -> (Plane, InForce) {
         let mut heard = None;
         let prepare = |controller: Controller| {
             let open = move || std::future::ready(Ok(Arc::clone(&store))).boxed();
-            let (controller, news) = controller.with_store(Box::new(open));
+            let (controller, news) = controller.with_store(Box::new(open), seen);
             heard = Some(news.in_force);
             controller
         };

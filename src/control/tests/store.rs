@@ -1,5 +1,6 @@
 //! What a store says comes into force; what it said last stays while it says nothing.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::FutureExt as _;
@@ -14,7 +15,8 @@ use crate::auth::{
 };
 use crate::snapshot::Snapshot;
 use crate::store::{
-    Author, Change, Changes, Entry, KeyUse, MemoryStore, Page, Revision, Store, StoreError,
+    Author, Change, Changes, Entry, KeyUse, MemoryStore, Page, Revision, Sighting, Store,
+    StoreError,
 };
 
 const ACCOUNTS: &str = "[accounts]\nstore = 'users.db'\n";
@@ -24,6 +26,8 @@ const ACCOUNTS: &str = "[accounts]\nstore = 'users.db'\n";
 struct Far {
     store: MemoryStore,
     is_gone: AtomicBool,
+    /// Each note of uses, whatever became of it.
+    notes: Mutex<Vec<Vec<KeyUse>>>,
 }
 
 impl Far {
@@ -61,7 +65,11 @@ impl Store for Far {
         self.reach(now(self.store.audit(page)))
     }
     fn note_uses(&self, uses: Vec<KeyUse>) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.reach(now(self.store.note_uses(uses)))
+        self.notes.lock().unwrap().push(uses.clone());
+        if self.is_gone.load(Ordering::Relaxed) {
+            return self.reach(std::future::ready(Ok(())).boxed());
+        }
+        self.store.note_uses(uses)
     }
     fn uses(&self) -> BoxFuture<'_, Result<Vec<KeyUse>, StoreError>> {
         self.reach(now(self.store.uses()))
@@ -195,4 +203,51 @@ async fn a_store_that_is_not_there_at_the_start_is_read_later() {
     assert_eq!((plane.keys(), directory(&plane.reader.load())), (1, None));
     store.is_gone.store(false, Ordering::Relaxed);
     plane.until(knows("alice")).await;
+}
+
+/// The first notes of uses that are taken to a store, as soon as there are so many.
+async fn notes(store: &Far, count: usize) -> Vec<Vec<(String, i64)>> {
+    let taken = async {
+        while store.notes.lock().unwrap().len() < count {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(SOON, taken).await.unwrap();
+    let of = |it: &KeyUse| (it.key.to_string(), it.at.as_secs());
+    let notes = store.notes.lock().unwrap();
+    notes
+        .iter()
+        .map(|note| note.iter().map(of).collect())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_use_is_noted_once_a_minute_whoever_saw_it() {
+    let store = Arc::new(Far::default());
+    store.apply(key(1), by()).await.unwrap();
+    let last = store.apply(key(2), by()).await.unwrap();
+    let (workers, seen) = mpsc::channel(8);
+    let over = Arc::clone(&store) as _;
+    let (_plane, mut in_force) = Home::new().plane_that_notes(ACCOUNTS, over, seen).await;
+    heard(&mut in_force, last).await;
+    let saw = async |name: &str, second| {
+        let digest = KeyDigest::of(name.as_bytes());
+        let sighting = Sighting::new(digest, Timestamp::from_secs(second));
+        workers.send(vec![sighting]).await.unwrap();
+    };
+    let of = |name: &str, minute: i64| vec![(name.to_owned(), minute)];
+    saw("k1", 61).await;
+    assert_eq!(notes(&store, 1).await, [of("k1", 60)]);
+    // Another worker's word of the same minute, and of a key that is gone, is no news.
+    saw("k1", 62).await;
+    saw("gone", 63).await;
+    saw("k2", 121).await;
+    store.is_gone.store(true, Ordering::Relaxed);
+    assert_eq!(notes(&store, 2).await, [of("k1", 60), of("k2", 120)]);
+    // What was not taken is offered again.
+    store.is_gone.store(false, Ordering::Relaxed);
+    assert_eq!(notes(&store, 3).await[2], of("k2", 120));
+    drop(workers);
+    let uses = store.store.uses().await.unwrap();
+    assert_eq!(uses.len(), 2);
 }

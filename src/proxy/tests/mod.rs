@@ -188,6 +188,7 @@ impl Sidecar {
         let (drain, draining) = Drain::new();
         let log = SharedLog::default();
         let shared = Shared {
+            sightings: tokio::sync::mpsc::channel(1).0,
             reader,
             metrics: Arc::new(Metrics::new(1)),
             log: LogSink::new(log.clone()),

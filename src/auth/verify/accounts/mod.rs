@@ -156,7 +156,7 @@ impl Accounts {
             transports: key.transports,
             expires: key.expires,
         };
-        Ok(Some(Found::declared(digest, Cow::Owned(settings))))
+        Ok(Some(Found::stored(digest, Cow::Owned(settings))))
     }
 
     /// An account that may do something.
