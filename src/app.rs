@@ -112,8 +112,8 @@ impl App {
             Some(path) => {
                 let (sightings, seen) = mpsc::channel(SIGHTINGS);
                 let (opened, handle) = watch::channel(None);
-                let opener = opener(path.clone(), opened);
-                let (controller, news) = controller.with_store(opener, seen);
+                let open = opener(path.clone(), opened);
+                let (controller, news) = controller.with_store(open, seen);
                 start_accounts(reader.clone(), handle, &news, asked)?;
                 (controller, Some(news), sightings)
             }

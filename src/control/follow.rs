@@ -12,13 +12,16 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::uses::Uses;
 use crate::auth::Directory;
 use crate::store::{Changes, Revision, Sighting, Store, StoreError};
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{Metrics, StoreState};
 
 /// How the store is called among the units that reload.
 const UNIT: &str = "store";
 
 /// What happens within this time of a publication is published together.
 const COALESCE: Duration = Duration::from_millis(50);
+
+/// When a store is asked that has told of nothing: one that is gone tells of nothing, too.
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// When a store is asked again that gave an error.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -145,6 +148,7 @@ impl Follower {
             tokio::select! {
                 still_there = changed.changed() => if still_there.is_err() { return },
                 () = self.readings.closed() => return,
+                () = sleep(SILENCE) => {}
             }
             sleep_until(read_at + COALESCE).await;
         }
@@ -174,6 +178,7 @@ impl Follower {
             self.metrics.reload_succeeded(UNIT);
             self.readings.send_replace(Some(reading));
         }
+        self.metrics.store(StoreState::Up);
         if std::mem::take(&mut self.is_failing) {
             self.metrics.reload_succeeded(UNIT);
             tracing::info!("the store can be read again");
@@ -184,6 +189,7 @@ impl Follower {
     /// Says so once, and waits for a while.
     async fn fail(&mut self, error: &StoreError) {
         self.metrics.reload_failed(UNIT);
+        self.metrics.store(StoreState::Down);
         if !std::mem::replace(&mut self.is_failing, true) {
             tracing::error!(%error, "the store cannot be read, what it said last stays");
         }

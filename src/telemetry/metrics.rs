@@ -27,6 +27,17 @@ pub(super) struct ControlMetrics {
     pub(super) settings_awaiting_restart: usize,
     pub(super) published: Option<(u64, Timestamp)>,
     pub(super) certificates: BTreeMap<String, Timestamp>,
+    /// Nothing where there is no store.
+    pub(super) store: Option<StoreState>,
+}
+
+/// How it stands with the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreState {
+    /// It cannot be read.
+    Down,
+    /// It could be, the last time it was asked.
+    Up,
 }
 
 /// How the reloads of one unit went.
@@ -95,6 +106,11 @@ impl Metrics {
     /// The certificates in use, each under a name the operator knows, and when they expire.
     pub fn certificates(&self, expiries: impl IntoIterator<Item = (String, Timestamp)>) {
         self.control().certificates = expiries.into_iter().collect();
+    }
+
+    /// The store was asked, and this was seen.
+    pub fn store(&self, state: StoreState) {
+        self.control().store = Some(state);
     }
 
     /// Everything as Prometheus text, version 0.0.4.

@@ -2,7 +2,7 @@
 
 use super::cells::{BOUNDS, ByName, Counter, Histogram, OVERFLOW};
 use super::exposition::Exposition;
-use super::metrics::{CLOSE_CODES, Metrics, WorkerMetrics};
+use super::metrics::{CLOSE_CODES, Metrics, StoreState, WorkerMetrics};
 use super::process;
 use crate::clock::Timestamp;
 
@@ -154,6 +154,11 @@ fn control(page: &mut Exposition, metrics: &Metrics) {
     );
     for (unit, reloads) in &control.reloads {
         page.sample(name, &[("unit", unit)], u8::from(reloads.failing));
+    }
+    if let Some(store) = control.store {
+        let name = "doorward_store_up";
+        let help = "Whether the store could be read the last time it was asked.";
+        page.single(name, "gauge", help, u8::from(store == StoreState::Up));
     }
     let name = "doorward_restart_required";
     let help = "Changed settings that only a restart brings into force.";

@@ -129,3 +129,26 @@ async fn the_list_says_when_a_key_was_used_last() {
     let minute = listed[0]["last_used"].as_str().unwrap();
     assert!(minute.ends_with(":00Z") || minute.ends_with(":00.000Z"), "{minute}");
 }
+
+#[tokio::test]
+async fn a_store_that_is_gone_shows_in_the_metrics_and_its_keys_still_count() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    let (bob, _) = create(&sidecar, &["--user", "bob"]).await;
+    let counts = async || sidecar.get("/").bearer(&bob).status().await == 200;
+    eventually("bob's key counts", counts).await;
+    let shown = async || {
+        let failing = sidecar.metric("doorward_reload_failing{unit=\"store\"}").await;
+        (sidecar.metric("doorward_store_up").await, failing)
+    };
+    assert_eq!(shown().await, (Some(1.0), Some(0.0)));
+    let (store, elsewhere) = (sidecar.path("users.db"), sidecar.path("elsewhere.db"));
+    std::fs::rename(&store, &elsewhere).unwrap();
+    let gone = async || shown().await == (Some(0.0), Some(1.0));
+    eventually("the metrics say that it is gone", gone).await;
+    assert!(counts().await);
+    std::fs::rename(&elsewhere, &store).unwrap();
+    let back = async || shown().await == (Some(1.0), Some(0.0));
+    eventually("the metrics say that it is there", back).await;
+    assert!(counts().await);
+}
