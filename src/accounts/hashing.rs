@@ -53,6 +53,18 @@ pub enum HashingError {
 /// A job's part on the thread. Whether its asker is still there is known to it alone.
 type Job = Box<dyn FnOnce(&mut Memory, &Counts) + Send>;
 
+/// Which places of the queue may be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Places {
+    /// All but the last few.
+    Common,
+    /// The last few as well: whoever floods the queue can't have them.
+    Kept,
+}
+
+/// Places that are not for everybody.
+const KEPT: u64 = 4;
+
 /// The jobs that may wait. With a thread that takes 50 ms for each, the last one waits for less
 /// than a second.
 const QUEUE: usize = 16;
@@ -93,9 +105,12 @@ impl HashingPool {
         hashing: Hashing,
         password: Arc<Password>,
         stored: Option<PasswordHash>,
+        places: Places,
     ) -> Result<Verdict, HashingError> {
-        self.run(move |memory| hashing.verify(&password, stored.as_ref(), memory))
-            .await
+        self.run(places, move |memory| {
+            hashing.verify(&password, stored.as_ref(), memory)
+        })
+        .await
     }
 
     /// Makes the hash of a password.
@@ -107,8 +122,10 @@ impl HashingPool {
         hashing: Hashing,
         password: Arc<Password>,
     ) -> Result<PasswordHash, HashingError> {
-        self.run(move |memory| hashing.hash(&password, memory))
-            .await
+        self.run(Places::Common, move |memory| {
+            hashing.hash(&password, memory)
+        })
+        .await
     }
 
     /// What has been asked of it, and what it is at.
@@ -119,6 +136,7 @@ impl HashingPool {
 
     async fn run<T: Send + 'static>(
         &self,
+        places: Places,
         work: impl FnOnce(&mut Memory) -> Result<T, HashFailed> + Send + 'static,
     ) -> Result<T, HashingError> {
         let (answer, outcome) = oneshot::channel();
@@ -133,14 +151,19 @@ impl HashingPool {
             drop(running);
             let _ = answer.send(outcome);
         };
-        self.enqueue(Box::new(job))?;
+        self.enqueue(Box::new(job), places)?;
         match outcome.await {
             Ok(outcome) => Ok(outcome?),
             Err(_) => Err(HashingError::BrokeOff),
         }
     }
 
-    fn enqueue(&self, job: Job) -> Result<(), HashingError> {
+    fn enqueue(&self, job: Job, places: Places) -> Result<(), HashingError> {
+        let common = QUEUE as u64 - KEPT;
+        if places == Places::Common && self.counts.read().queued >= common {
+            self.counts.turn_away();
+            return Err(HashingError::Busy);
+        }
         // Before it is there for a thread to take, or there would be fewer than none.
         self.counts.enqueue();
         match self.jobs.try_send(job) {

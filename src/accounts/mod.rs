@@ -14,7 +14,7 @@ pub mod throttle;
 pub mod username;
 
 pub use api_key::{ApiKey, NoRandomness};
-pub use hashing::{HashingCounts, HashingError, HashingPool};
+pub use hashing::{HashingCounts, HashingError, HashingPool, Places};
 pub use password::{HashFailed, Hashing, InvalidHashing, Memory, Password, PasswordError, Verdict};
 pub use throttle::{
     Attempt, Login, Network, RetryAfter, Throttle, ThrottleLimits, Throttled, Throttling,

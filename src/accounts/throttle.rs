@@ -126,6 +126,14 @@ impl Login {
     }
 }
 
+impl Attempt {
+    /// Whether the user has logged in there before.
+    #[must_use]
+    pub fn is_of_one_known(&self) -> bool {
+        self.standing == Standing::Known
+    }
+}
+
 impl Throttle {
     /// Nobody has failed yet.
     #[must_use]

@@ -50,6 +50,10 @@ impl Counts {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(super) fn turn_away(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(super) fn passed_over(&self) {
         self.queued.fetch_sub(1, Ordering::Relaxed);
         self.passed_over.fetch_add(1, Ordering::Relaxed);

@@ -40,7 +40,7 @@ fn hold(pool: &HashingPool) -> Held<'_> {
     let (let_go, gone) = mpsc::channel();
     let (begun, beginning) = mpsc::channel();
     let held = ask(
-        pool.run(move |_| {
+        pool.run(Places::Kept, move |_| {
             begun.send(()).unwrap();
             let _ = gone.recv();
             Ok(())
@@ -72,7 +72,7 @@ fn poll<T>(future: &mut Asking<'_, T>) -> Poll<Result<T, HashingError>> {
 
 /// Asks for as many jobs as may wait.
 fn fill(pool: &HashingPool) -> Vec<Held<'_>> {
-    let nothing = || ask(pool.run(|_| Ok(())), mpsc::channel().0);
+    let nothing = || ask(pool.run(Places::Kept, |_| Ok(())), mpsc::channel().0);
     std::iter::repeat_with(nothing).take(QUEUE).collect()
 }
 
@@ -80,7 +80,7 @@ fn fill(pool: &HashingPool) -> Vec<Held<'_>> {
 async fn a_password_is_checked_against_the_hash_that_was_made_of_it() {
     let pool = pool(2);
     let stored = pool.hash(cheap(), password("12345678")).await.unwrap();
-    let check = |text, stored| pool.verify(cheap(), password(text), stored);
+    let check = |text, stored| pool.verify(cheap(), password(text), stored, Places::Kept);
     let right = check("12345678", Some(stored.clone())).await;
     assert_eq!(right, Ok(Verdict::Right));
     let wrong = check("12345679", Some(stored)).await;
@@ -96,7 +96,8 @@ async fn a_full_queue_refuses_at_once() {
     let held = hold(&pool);
     let waiting = fill(&pool);
     assert_eq!(
-        pool.verify(cheap(), password("12345678"), None).await,
+        pool.verify(cheap(), password("12345678"), None, Places::Kept)
+            .await,
         Err(HashingError::Busy)
     );
     let counts = pool.counts();
@@ -109,10 +110,36 @@ async fn a_full_queue_refuses_at_once() {
     }
     assert_eq!(pool.counts().done, QUEUE as u64 + 1);
     assert!(
-        pool.verify(cheap(), password("12345678"), None)
+        pool.verify(cheap(), password("12345678"), None, Places::Kept)
             .await
             .is_ok()
     );
+}
+
+#[test]
+fn the_last_places_are_not_for_everybody() {
+    let pool = pool(1);
+    let held = hold(&pool);
+    let ask_for = |places| {
+        let mut asking: Asking<'_, ()> = Box::pin(pool.run(places, |_| Ok(())));
+        let answer = poll(&mut asking);
+        (asking, answer)
+    };
+    let common = QUEUE - usize::try_from(KEPT).unwrap();
+    let mut waiting: Vec<_> = (0..common).map(|_| ask_for(Places::Common)).collect();
+    assert!(waiting.iter().all(|(_, answer)| answer.is_pending()));
+    assert_eq!(
+        ask_for(Places::Common).1,
+        Poll::Ready(Err(HashingError::Busy))
+    );
+    waiting.extend((common..QUEUE).map(|_| ask_for(Places::Kept)));
+    assert!(waiting.iter().all(|(_, answer)| answer.is_pending()));
+    assert_eq!(
+        ask_for(Places::Kept).1,
+        Poll::Ready(Err(HashingError::Busy))
+    );
+    assert_eq!(pool.counts().refused, 2);
+    held.let_go.send(()).unwrap();
 }
 
 #[test]
@@ -123,7 +150,7 @@ fn a_job_that_has_begun_keeps_its_place_when_its_asker_is_gone() {
     let waiting = fill(&pool);
     let counts = pool.counts();
     assert_eq!((counts.running, counts.queued), (1, QUEUE as u64));
-    let mut refused: Asking<'_, ()> = Box::pin(pool.run(|_| Ok(())));
+    let mut refused: Asking<'_, ()> = Box::pin(pool.run(Places::Kept, |_| Ok(())));
     assert_eq!(poll(&mut refused), Poll::Ready(Err(HashingError::Busy)));
     held.let_go.send(()).unwrap();
     until(|| pool.counts().done == QUEUE as u64 + 1);
@@ -136,7 +163,7 @@ fn a_job_whose_asker_is_gone_before_it_begins_keeps_its_place_and_is_not_done() 
     let held = hold(&pool);
     drop(fill(&pool));
     assert_eq!(pool.counts().queued, QUEUE as u64);
-    let mut refused: Asking<'_, ()> = Box::pin(pool.run(|_| Ok(())));
+    let mut refused: Asking<'_, ()> = Box::pin(pool.run(Places::Kept, |_| Ok(())));
     assert_eq!(poll(&mut refused), Poll::Ready(Err(HashingError::Busy)));
     held.let_go.send(()).unwrap();
     until(|| pool.counts().passed_over == QUEUE as u64);
@@ -148,7 +175,7 @@ fn a_job_whose_asker_is_gone_before_it_begins_keeps_its_place_and_is_not_done() 
 fn as_many_run_at_once_as_there_are_threads() {
     let pool = pool(3);
     let held = [hold(&pool), hold(&pool), hold(&pool)];
-    let waiting = ask(pool.run(|_| Ok(())), mpsc::channel().0);
+    let waiting = ask(pool.run(Places::Kept, |_| Ok(())), mpsc::channel().0);
     let counts = pool.counts();
     assert_eq!((counts.running, counts.queued), (3, 1));
     drop(held);
@@ -159,10 +186,11 @@ fn as_many_run_at_once_as_there_are_threads() {
 #[tokio::test]
 async fn a_panic_costs_one_job_and_no_thread() {
     let pool = pool(1);
-    let broken = pool.run::<()>(|_| panic!("on purpose")).await;
+    let broken = pool.run::<()>(Places::Kept, |_| panic!("on purpose")).await;
     assert_eq!(broken, Err(HashingError::BrokeOff));
     assert_eq!(
-        pool.verify(cheap(), password("12345678"), None).await,
+        pool.verify(cheap(), password("12345678"), None, Places::Kept)
+            .await,
         Ok(Verdict::Wrong)
     );
     assert_eq!(pool.counts().running, 0);
@@ -171,7 +199,7 @@ async fn a_panic_costs_one_job_and_no_thread() {
 #[tokio::test]
 async fn a_thread_uses_its_memory_again() {
     let pool = pool(1);
-    let size = || pool.run(|memory| Ok(memory.size()));
+    let size = || pool.run(Places::Kept, |memory| Ok(memory.size()));
     assert_eq!(size().await, Ok(0));
     for _ in 0..3 {
         pool.hash(cheap(), password("12345678")).await.unwrap();
@@ -197,7 +225,10 @@ async fn its_threads_alone_have_a_low_priority() {
     };
     let before = niceness();
     let pool = pool(1);
-    let there = pool.run(move |_| Ok(niceness())).await.unwrap();
+    let there = pool
+        .run(Places::Kept, move |_| Ok(niceness()))
+        .await
+        .unwrap();
     assert_eq!((there, niceness()), (10.max(before), before));
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::{Actor, Fault, Ledger};
 use crate::accounts::{
-    Hashing, HashingError, HashingPool, Login, Password, Throttle, ThrottleLimits, Verdict,
+    Hashing, HashingError, HashingPool, Login, Password, Places, Throttle, ThrottleLimits, Verdict,
 };
 use crate::auth::{Account, Accounts, Directory, Gate, PasswordHash, Status, UserId};
 use crate::clock::Timestamp;
@@ -112,10 +112,14 @@ impl Desk {
         let account = self.directory()?.account_named(name).cloned();
         let stored = account.as_ref().map(|account| account.password.clone());
         let password = Arc::new(password);
-        let verified = self
-            .pool
-            .verify(self.hashing(), Arc::clone(&password), stored)
-            .await;
+        let places = if attempt.is_of_one_known() {
+            Places::Kept
+        } else {
+            Places::Common
+        };
+        let shared = Arc::clone(&password);
+        let verified = self.pool.verify(self.hashing(), shared, stored, places);
+        let verified = verified.await;
         let verdict = match verified {
             Ok(verdict) => verdict,
             Err(error) => {
