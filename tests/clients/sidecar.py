@@ -67,11 +67,11 @@ class Sidecar:
         self.ca = self.folder / "certs" / "ca.pem"
         self.blocks = []
 
-    def command(self, *arguments, **environment):
-        """What a command prints."""
+    def command(self, *arguments, said="", **environment):
+        """What a command prints that is said this."""
         return subprocess.run(
             [self.doorward, *arguments], env=own_environment() | environment, cwd=self.folder, check=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=PATIENCE,
+            input=said, stdout=subprocess.PIPE, text=True, timeout=PATIENCE,
         ).stdout
 
     def key(self, *arguments):
