@@ -71,7 +71,7 @@ async fn a_new_password_ends_the_users_tokens_and_another_permission_does_not() 
 async fn what_is_no_token_of_ours_is_refused_and_not_shown() {
     let backend = Backend::start().await;
     let sidecar = sidecar(&backend).await;
-    let issuers = Signer::hs256(&[7; 32]).token("alice");
+    let issuers = Signer::hs256([7; 32]).token("alice");
     let without_id = format!("{}.{}.x", encode(r#"{"alg":"HS256","kid":"dw-1"}"#), encode("{}"));
     for (text, why) in [
         (&*issuers, "[[issuer]]"),
