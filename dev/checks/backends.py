@@ -78,7 +78,7 @@ def zep_ce(folder):
         yield {"http://127.0.0.1:8000": backend.wait_for("ready ")}
 
 
-OF_GUIDES = {"cheshire-cat-1": cheshire_cat_1, "cheshire-cat-2": cheshire_cat_2, "zep": zep, "zep-ce": zep_ce, "generic": generic}
+OF_GUIDES = {"cheshire-cat-1": cheshire_cat_1, "cheshire-cat-2": cheshire_cat_2, "zep": zep, "zep-ce": zep_ce, "generic": generic, "users": generic}
 
 
 def unavailable(name):
