@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::uses::Uses;
 use crate::auth::Directory;
+use crate::clock::Timestamp;
 use crate::store::{Changes, Revision, Sighting, Store, StoreError};
 use crate::telemetry::metrics::{Metrics, StoreState};
 
@@ -175,12 +176,12 @@ impl Follower {
             },
         };
         if let Some(reading) = reading {
-            self.metrics.reload_succeeded(UNIT);
+            self.metrics.reload_succeeded(UNIT, Timestamp::now());
             self.readings.send_replace(Some(reading));
         }
         self.metrics.store(StoreState::Up);
         if std::mem::take(&mut self.is_failing) {
-            self.metrics.reload_succeeded(UNIT);
+            self.metrics.reload_succeeded(UNIT, Timestamp::now());
             tracing::info!("the store can be read again");
         }
         Ok(())
@@ -188,8 +189,9 @@ impl Follower {
 
     /// Says so once, and waits for a while.
     async fn fail(&mut self, error: &StoreError) {
-        self.metrics.reload_failed(UNIT);
         self.metrics.store(StoreState::Down);
+        self.metrics
+            .reload_failed(UNIT, error.to_string(), Timestamp::now());
         if !std::mem::replace(&mut self.is_failing, true) {
             tracing::error!(%error, "the store cannot be read, what it said last stays");
         }

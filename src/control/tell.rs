@@ -12,7 +12,8 @@ impl Controller {
     /// Says that a unit could not be used.
     pub(super) fn tell_fault(&self, outcome: &Outcome) {
         let Some(fault) = &outcome.fault else { return };
-        self.metrics.reload_failed(&outcome.unit);
+        self.metrics
+            .reload_failed(&outcome.unit, fault.clone(), Timestamp::now());
         if outcome.kept {
             tracing::error!(
                 unit = outcome.unit,
@@ -31,7 +32,8 @@ impl Controller {
     /// The same for what has no report.
     pub(super) fn complain_of(&mut self, lines: Vec<String>) {
         let unit = self.source.name();
-        self.metrics.reload_failed(&unit);
+        self.metrics
+            .reload_failed(&unit, lines.join("\n"), Timestamp::now());
         if self.complaint != lines {
             let faults = lines.join("\n");
             tracing::error!(
@@ -45,7 +47,7 @@ impl Controller {
     /// Says that something new is in force.
     pub(super) fn tell_reloaded(&self, changed: &[String], began: Instant) {
         for unit in changed {
-            self.metrics.reload_succeeded(unit);
+            self.metrics.reload_succeeded(unit, Timestamp::now());
         }
         let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(

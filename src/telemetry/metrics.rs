@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::cells::{ByName, Counter, Histogram};
+use super::reloads::{ReloadReport, ReloadState};
 use super::writer::LogSink;
 use crate::clock::Timestamp;
 
@@ -23,7 +24,7 @@ pub struct Metrics {
 /// What the control plane counts.
 #[derive(Debug, Default)]
 pub(super) struct ControlMetrics {
-    pub(super) reloads: BTreeMap<String, Reloads>,
+    pub(super) reloads: BTreeMap<String, ReloadState>,
     pub(super) settings_awaiting_restart: usize,
     pub(super) published: Option<(u64, Timestamp)>,
     pub(super) certificates: BTreeMap<String, Timestamp>,
@@ -38,14 +39,6 @@ pub enum StoreState {
     Down,
     /// It could be, the last time it was asked.
     Up,
-}
-
-/// How the reloads of one unit went.
-#[derive(Debug, Default)]
-pub(super) struct Reloads {
-    pub(super) succeeded: u64,
-    pub(super) failed: u64,
-    pub(super) failing: bool,
 }
 
 impl Metrics {
@@ -73,19 +66,27 @@ impl Metrics {
     }
 
     /// A unit (the configuration, a certificate, a key file) was read again and is in use.
-    pub fn reload_succeeded(&self, unit: &str) {
-        self.reload(unit, |reloads| {
-            reloads.succeeded += 1;
-            reloads.failing = false;
-        });
+    pub fn reload_succeeded(&self, unit: &str, now: Timestamp) {
+        self.reload(unit, |state| state.succeed(now));
     }
 
-    /// A unit could not be used; its last good state stays.
-    pub fn reload_failed(&self, unit: &str) {
-        self.reload(unit, |reloads| {
-            reloads.failed += 1;
-            reloads.failing = true;
-        });
+    /// A unit could not be used, for a reason in words; its last good state stays.
+    pub fn reload_failed(&self, unit: &str, reason: String, now: Timestamp) {
+        self.reload(unit, |state| state.fail(reason, now));
+    }
+
+    /// What is in force, and how the reloads went.
+    #[must_use]
+    pub fn reloads(&self) -> ReloadReport {
+        let control = self.control();
+        let units = control.reloads.iter();
+        ReloadReport {
+            published: control.published,
+            settings_awaiting_restart: control.settings_awaiting_restart,
+            units: units
+                .map(|(unit, state)| (unit.clone(), state.clone()))
+                .collect(),
+        }
     }
 
     /// A unit is no longer referred to, so that nothing is to be said of it.
@@ -124,8 +125,8 @@ impl Metrics {
         self.control.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn reload(&self, unit: &str, count: impl FnOnce(&mut Reloads)) {
-        count(self.control().reloads.entry(unit.to_owned()).or_default());
+    fn reload(&self, unit: &str, note: impl FnOnce(&mut ReloadState)) {
+        note(self.control().reloads.entry(unit.to_owned()).or_default());
     }
 }
 

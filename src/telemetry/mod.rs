@@ -12,6 +12,7 @@ mod events;
 mod exposition;
 pub mod metrics;
 mod process;
+pub mod reloads;
 mod render;
 pub mod server;
 mod time;

@@ -337,13 +337,13 @@ mod tests {
     #[test]
     fn a_failing_unit_shows_until_it_is_good_again() {
         let metrics = Metrics::new(1);
-        metrics.reload_failed("config");
+        metrics.reload_failed("config", "not TOML".to_owned(), Timestamp::from_secs(1));
         assert!(
             metrics
                 .render()
                 .contains("doorward_reload_failing{unit=\"config\"} 1\n")
         );
-        metrics.reload_succeeded("config");
+        metrics.reload_succeeded("config", Timestamp::from_secs(2));
         let page = metrics.render();
         assert!(page.contains("doorward_reload_failing{unit=\"config\"} 0\n"));
         assert!(page.contains("doorward_reloads_total{unit=\"config\",result=\"failed\"} 1\n"));

@@ -25,6 +25,9 @@ pub enum Fault {
     /// No such user, or not the user's password, or a user who may not log in.
     #[error("these are not the credentials of a user")]
     Credentials,
+    /// The body is larger than any that makes sense.
+    #[error("the body is too large")]
+    TooLarge,
     /// The caller may not do this.
     #[error("the caller may not do this")]
     Forbidden,
@@ -92,10 +95,21 @@ impl Problem {
         }
     }
 
-    /// At a place.
-    pub(super) fn at(kind: &'static str, loc: Vec<String>, msg: impl Into<String>) -> Self {
+    /// At a place: `body` or `query`, then the field.
+    #[must_use]
+    pub fn at(kind: &'static str, loc: Vec<String>, msg: impl Into<String>) -> Self {
         let msg = msg.into();
         Self { kind, loc, msg }
+    }
+}
+
+impl Refused {
+    /// In a few words.
+    #[must_use]
+    pub const fn saying(error: &'static str) -> Self {
+        Self {
+            detail: Detail { error },
+        }
     }
 }
 
@@ -114,6 +128,7 @@ impl Fault {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "Unsupported content type",
             ),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Content too large"),
             Self::Credentials | Self::Forbidden => (StatusCode::FORBIDDEN, "Invalid Credentials"),
             Self::NoSuchUser | Self::Refused(Refusal::NoSuchUser) => {
                 (StatusCode::NOT_FOUND, "User not found")
@@ -148,8 +163,7 @@ impl IntoResponse for Fault {
         let mut response = if let Self::Invalid(error) = self {
             (status, Json(Problems { error })).into_response()
         } else {
-            let detail = Detail { error };
-            (status, Json(Refused { detail })).into_response()
+            (status, Json(Refused::saying(error))).into_response()
         };
         if let Some(wait) = retry_after {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);

@@ -1,6 +1,7 @@
 //! [`Fields`]: the fields of a body, in JSON or as a form.
 
 use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
 use axum::extract::{FromRequest, Request};
 use http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
@@ -8,7 +9,8 @@ use serde::de::DeserializeOwned;
 use super::answer::{Fault, Problem};
 
 /// A body as JSON.
-pub(super) struct Fields<T>(pub(super) T);
+#[derive(Debug)]
+pub struct Fields<T>(pub T);
 
 /// A body as JSON, or as a form (`application/x-www-form-urlencoded`).
 pub(super) struct Submitted<T>(pub(super) T);
@@ -63,7 +65,12 @@ impl Kind {
 
 async fn whole<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Fault> {
     let whole = Bytes::from_request(request, state).await;
-    whole.map_err(|_| problem("body_invalid", &[], "The body cannot be read"))
+    whole.map_err(|rejection| match rejection {
+        BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
+            Fault::TooLarge
+        }
+        _ => problem("body_invalid", &[], "The body cannot be read"),
+    })
 }
 
 fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {

@@ -2,6 +2,7 @@
 
 use super::desk::Desk;
 use super::user_fields::{self, Edited, NewUser};
+use super::users::{PermissionMap, permission_map};
 use super::{Actor, Fault, Problem};
 use crate::accounts::Username;
 use crate::auth::{Account, AccountId, Permissions, UserId};
@@ -29,7 +30,7 @@ impl Desk {
             Some(map) => user_fields::permissions(map, &settings.vocabulary)?,
             None => settings.base.clone(),
         };
-        check_gives(by, &permissions)?;
+        by.check_gives(&permissions)?;
         let account = Account {
             id: AccountId::random(),
             username,
@@ -57,7 +58,7 @@ impl Desk {
     ) -> Result<Account, Fault> {
         let settings = self.settings();
         let account = self.account(id)?;
-        check_gives(by, &account.permissions)?;
+        by.check_gives(&account.permissions)?;
         let invalid = |problem| Fault::Invalid(vec![problem]);
         let username = edited.username.as_deref();
         let username = username.map(|name| self.username(name));
@@ -67,7 +68,7 @@ impl Desk {
             permissions.map(|map| user_fields::permissions(map, &settings.vocabulary));
         let permissions = permissions.transpose()?;
         if let Some(permissions) = &permissions {
-            check_gives(by, permissions)?;
+            by.check_gives(permissions)?;
         }
         let password = edited.password.map(user_fields::password);
         let password = match password.transpose().map_err(invalid)? {
@@ -95,7 +96,7 @@ impl Desk {
     /// When there is none, or one who may do what the actor may not.
     pub async fn delete_user(&self, id: AccountId, by: &Actor) -> Result<Account, Fault> {
         let account = self.account(id)?;
-        check_gives(by, &account.permissions)?;
+        by.check_gives(&account.permissions)?;
         self.ledger.make(Change::DeleteAccount(id), by).await?;
         Ok(account)
     }
@@ -119,13 +120,18 @@ impl Desk {
         name.map(Into::into)
             .map_err(|error| Problem::with("username", error.to_string()))
     }
-}
 
-/// Nobody gives what it doesn't have.
-pub(super) fn check_gives(by: &Actor, permissions: &Permissions) -> Result<(), Fault> {
-    if by.permissions.include(permissions) {
-        Ok(())
-    } else {
-        Err(Fault::Forbidden)
+    /// Permissions of words that the backend knows.
+    ///
+    /// # Errors
+    /// When it knows one of them not.
+    pub fn parse_permissions(&self, map: &PermissionMap) -> Result<Permissions, Fault> {
+        user_fields::permissions(map, &self.settings().vocabulary)
+    }
+
+    /// Permissions as they are shown.
+    #[must_use]
+    pub fn shown_permissions(&self, permissions: &Permissions) -> PermissionMap {
+        permission_map(permissions, &self.settings().vocabulary)
     }
 }

@@ -1,6 +1,5 @@
 //! [`Ledger`]: changes of the store, and when they are in force.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,8 +32,8 @@ pub struct Actor {
     pub name: String,
     /// Nobody gives more than that.
     pub permissions: Permissions,
-    /// Where it is.
-    pub from: IpAddr,
+    /// Where it is: an address, or `unix`.
+    pub from: String,
 }
 
 impl Actor {
@@ -42,11 +41,29 @@ impl Actor {
     #[must_use]
     pub fn of(caller: &Caller) -> Option<Self> {
         let identity = caller.identity.as_ref()?;
-        Some(Self {
+        Some(Self::new(identity, caller.client.to_string()))
+    }
+
+    /// Who has shown who it is, from somewhere.
+    #[must_use]
+    pub fn new(identity: &Identity, from: String) -> Self {
+        Self {
             name: name(identity),
             permissions: identity.permissions().clone(),
-            from: caller.client,
-        })
+            from,
+        }
+    }
+
+    /// Nobody gives what it doesn't have.
+    ///
+    /// # Errors
+    /// When some of it is more than the actor has.
+    pub fn check_gives(&self, permissions: &Permissions) -> Result<(), Fault> {
+        if self.permissions.include(permissions) {
+            Ok(())
+        } else {
+            Err(Fault::Forbidden)
+        }
     }
 }
 
@@ -68,7 +85,7 @@ impl Ledger {
     pub async fn make(&self, change: Change, by: &Actor) -> Result<(), Fault> {
         let author = Author {
             name: by.name.clone(),
-            from: by.from.to_string(),
+            from: by.from.clone(),
             at: Timestamp::now(),
         };
         self.apply(change, author).await

@@ -16,6 +16,7 @@ mod issue;
 mod jwks;
 mod keeping;
 mod ledger;
+mod new_key;
 mod own_keys;
 mod signing_keys;
 mod tokens;
@@ -36,7 +37,9 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub use answer::{Fault, Problem, Problems, Refused};
 pub use desk::{Desk, Parts};
+pub use fields::Fields;
 pub use ledger::{Actor, Ledger, StoreHandle};
+pub use new_key::NewStoredKey;
 pub use own_keys::{ListedKey, MadeKey};
 pub use user_fields::{AccountStatus, Edited, NewUser};
 pub use users::{PermissionMap, User, parse_id};

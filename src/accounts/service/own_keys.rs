@@ -13,12 +13,11 @@ use super::Actor;
 use super::answer::{Fault, Problems, Refused};
 use super::desk::Desk;
 use super::fields::Fields;
-use super::keeping::check_gives;
+use super::new_key::NewStoredKey;
 use super::tokens::presented_password;
 use super::user_fields;
-use super::users::{PermissionMap, User, permission_map};
-use crate::accounts::ApiKey;
-use crate::auth::{Account, KeyName, KeyOwner, Permissions, Purpose, StoredKey, Transports};
+use super::users::{PermissionMap, User};
+use crate::auth::{Account, KeyOwner, Permissions, Purpose, StoredKey, Transports};
 use crate::clock::Timestamp;
 use crate::proxy::Caller;
 use crate::store::{AccountEdit, Change};
@@ -173,7 +172,7 @@ async fn create(
         None => account.permissions.clone(),
         Some(map) => user_fields::permissions(map, &settings.vocabulary)?,
     };
-    check_gives(&actor, &permissions)?;
+    actor.check_gives(&permissions)?;
     let now = Timestamp::now();
     let expires = new.expires_in.map(|secs| now.after(seconds(secs)));
     let (key, stored) = made(new.id.as_deref(), &account, permissions, expires)?;
@@ -249,22 +248,13 @@ fn made(
     permissions: Permissions,
     expires: Option<Timestamp>,
 ) -> Result<(String, StoredKey), Fault> {
-    let key = ApiKey::generate().map_err(|error| {
-        tracing::error!(%error, "a key could not be made");
-        Fault::Busy
-    })?;
-    let name = name.map_or_else(|| key.usual_name(), str::to_owned);
-    let name = KeyName::parse(&name).map_err(|error| Fault::field("id", error.to_string()))?;
-    let stored = StoredKey {
-        name,
-        digest: key.digest(),
-        beginning: key.beginning().into(),
+    let new = NewStoredKey {
         owner: KeyOwner::Account(account.id),
         permissions,
         transports: Transports::Both,
-        created: Timestamp::now(),
         expires,
     };
+    let (key, stored) = new.generate(name)?;
     Ok((key.expose().to_owned(), stored))
 }
 
@@ -299,7 +289,7 @@ impl Desk {
         ListedKey {
             id: key.name.to_string(),
             prefix: key.beginning.to_string(),
-            permissions: permission_map(&permissions, &self.settings().vocabulary),
+            permissions: self.shown_permissions(&permissions),
             created: key.created.to_string(),
             expires: key.expires.map(|end| end.to_string()),
         }

@@ -51,7 +51,8 @@ async fn look_after(desk: &Desk) -> Result<(), Fault> {
     let now = Timestamp::now();
     for purpose in Purpose::ALL {
         if is_due(&directory, purpose, &settings, now) {
-            desk.rotate_signing_key(purpose).await?;
+            let next = desk.next_signing_key(purpose)?;
+            desk.ledger.keep(next).await?;
         }
     }
     if has_ended(&directory, now) {
@@ -86,11 +87,12 @@ fn before(now: Timestamp) -> Timestamp {
 }
 
 impl Desk {
-    /// A new key signs from now on; the ones before it verify what they have signed to its end.
+    /// A new key, as a change: it signs from then on; the ones before it verify what they have
+    /// signed to its end.
     ///
     /// # Errors
-    /// When the store can't take it.
-    pub async fn rotate_signing_key(&self, purpose: Purpose) -> Result<(), Fault> {
+    /// When the system gives no randomness.
+    pub fn next_signing_key(&self, purpose: Purpose) -> Result<Change, Fault> {
         let settings = self.settings();
         let now = Timestamp::now();
         let secret = secret(settings.signing).map_err(|_| {
@@ -111,8 +113,7 @@ impl Desk {
             Purpose::Visitor => settings.visitor_lifetime,
         };
         let others_retire = now.after(lifetime).after(GRACE);
-        let change = Change::AddSigningKey { key, others_retire };
-        self.ledger.keep(change).await
+        Ok(Change::AddSigningKey { key, others_retire })
     }
 }
 

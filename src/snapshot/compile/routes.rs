@@ -154,7 +154,9 @@ fn hides(earlier: &Rule, later: &Rule) -> bool {
 /// A route may stand in for a rule of the profile with the same path; one that takes other rules
 /// along with it may have been meant for less.
 fn warn_of_hidden(config: &Config, ours: &[Rule], theirs: &[Rule], findings: &mut Findings) {
-    let written = ours.iter().filter(|rule| rule.destination == Destination::Backend);
+    let written = ours
+        .iter()
+        .filter(|rule| rule.destination == Destination::Backend);
     for rule in written {
         let hidden = theirs.iter().filter(|their| {
             their.pattern != rule.pattern && hides(rule, their) && their.access != rule.access
