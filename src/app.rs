@@ -3,7 +3,7 @@
 //! ```text
 //!  main thread ── signals, waits          control thread ── watch, load, compile, publish
 //!  telemetry thread ── health, metrics    worker threads ── one a core, the data plane
-//!  accounts thread ── logins, users
+//!  accounts thread ── logins, users       admin thread ── what operators ask for
 //! ```
 
 use std::io;
@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::accounts::service::{Desk, Ledger, StoreHandle};
 use crate::accounts::{self, HashingPool};
+use crate::admin::{self, Listener, Office};
 use crate::config::{Config, Environment, Format, OrOff, Workers};
 use crate::control::{Controller, News, Opener, Request, Source, StartError};
 use crate::proxy::{Call, Calls, DataPlane, Limiter, Settings, Shared};
@@ -55,6 +56,8 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 pub struct App {
     data_plane: DataPlane,
     telemetry: Option<SocketAddr>,
+    /// Where operators connect, as a URL.
+    admin: Option<String>,
     scheme: &'static str,
     drain: Drain,
     readiness: Readiness,
@@ -106,19 +109,20 @@ impl App {
         let store = config.accounts.as_ref().map(|accounts| &accounts.store);
         let readiness = Readiness::awaiting([LISTENING].into_iter().chain(store.map(|_| STORE)));
         let (calls, asked) = Calls::new();
-        let (controller, news, sightings) = match store {
+        let (controller, news, sightings, desk) = match store {
             // Nobody hears of keys that there are none of.
-            None => (controller, None, mpsc::channel(1).0),
+            None => (controller, None, mpsc::channel(1).0, None),
             Some(path) => {
                 let (sightings, seen) = mpsc::channel(SIGHTINGS);
                 let (opened, handle) = watch::channel(None);
                 let open = opener(path.clone(), opened);
                 let (controller, news) = controller.with_store(open, seen);
-                start_accounts(reader.clone(), handle, &news, asked)?;
-                (controller, Some(news), sightings)
+                let desk = start_accounts(reader.clone(), handle, &news, asked)?;
+                (controller, Some(news), sightings, desk)
             }
         };
         let telemetry = start_telemetry(&config, &metrics, &readiness)?;
+        let admin = bind_admin(&config)?;
         let (drain, draining) = Drain::new();
         let scheme = if reader.load().tls.is_some() {
             "https"
@@ -126,9 +130,16 @@ impl App {
             "http"
         };
         let requests = start_control(controller, news, &readiness)?;
+        let office = |oversight| Office {
+            reader: reader.clone(),
+            metrics: Arc::clone(&metrics),
+            oversight,
+            control: requests.clone(),
+            desk,
+        };
         let shared = Shared {
-            reader,
-            metrics,
+            reader: reader.clone(),
+            metrics: Arc::clone(&metrics),
             log: log.clone(),
             draining,
             places: Places::new(),
@@ -137,10 +148,14 @@ impl App {
             calls,
         };
         let data_plane = start_data_plane(&settings, &shared)?;
+        let admin = admin
+            .map(|listener| start_admin(listener, office(data_plane.oversight().clone())))
+            .transpose()?;
         readiness.met(LISTENING);
         Ok(Self {
             data_plane,
             telemetry,
+            admin,
             scheme,
             drain,
             readiness,
@@ -166,6 +181,7 @@ impl App {
                 self.telemetry
                     .map(|address| format!("telemetry http://{address}")),
             )
+            .chain(self.admin.iter().map(|url| format!("admin {url}")))
     }
 
     /// Serves until a signal ends it: `SIGHUP` reloads, the first `SIGTERM` or `SIGINT` drains, a
@@ -254,18 +270,20 @@ fn start_accounts(
     store: StoreHandle,
     news: &News,
     asked: mpsc::Receiver<Call>,
-) -> io::Result<()> {
+) -> io::Result<Option<Arc<Desk>>> {
     let Some(settings) = reader.load().accounts.clone() else {
-        return Ok(());
+        return Ok(None);
     };
     let threads = HashingPool::threads_of(cores::available());
-    let desk = Desk::new(accounts::service::Parts {
+    let desk = Arc::new(Desk::new(accounts::service::Parts {
         reader,
         ledger: Ledger::new(store, news.in_force.clone()),
         pool: HashingPool::new(threads)?,
         settings,
-    });
-    spawn("accounts", accounts::service::serve(Arc::new(desk), asked))
+    }));
+    let service = accounts::service::serve(Arc::clone(&desk), asked);
+    spawn("accounts", service)?;
+    Ok(Some(desk))
 }
 
 /// Starts the control plane, and waits until the store was tried.
@@ -320,6 +338,28 @@ fn start_telemetry(
         }
     })?;
     Ok(Some(bound))
+}
+
+fn bind_admin(config: &Config) -> Result<Option<Listener>, AppError> {
+    let OrOff::Value(address) = &config.admin.address else {
+        return Ok(None);
+    };
+    let bound = Listener::bind(address).map_err(|reason| AppError::Listen {
+        addresses: address.to_string(),
+        reason,
+    });
+    bound.map(Some)
+}
+
+/// Starts what answers operators; says where.
+fn start_admin(listener: Listener, office: Office) -> io::Result<String> {
+    let url = listener.url();
+    spawn("admin", async move {
+        if let Err(error) = admin::serve(listener, Arc::new(office)).await {
+            tracing::error!(%error, "no admin API");
+        }
+    })?;
+    Ok(url)
 }
 
 fn start_data_plane(settings: &Settings, shared: &Shared) -> Result<DataPlane, AppError> {

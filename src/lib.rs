@@ -39,6 +39,8 @@ pub mod control;
 pub mod proxy;
 // L5: who logs in with a password.
 pub mod accounts;
+// What operators do over HTTP.
+pub mod admin;
 // The embedded demonstration backend.
 pub mod demo;
 // L6: the composition root.

@@ -16,9 +16,10 @@ const LONGEST: usize = 400;
 
 /// Who may name a status beside the answers that mean "go on" (`proxy/reply.rs` alone refuses
 /// requests): what answers requests about users, our other listeners, the demonstration backend, and clients that read statuses.
-const STATUSES: [&str; 7] = [
+const STATUSES: [&str; 8] = [
     "src/proxy/reply.rs",
     "src/accounts/service/answer.rs",
+    "src/admin/refusal.rs",
     "src/proxy/redirect.rs",
     "src/telemetry/server.rs",
     "src/demo/",

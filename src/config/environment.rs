@@ -68,6 +68,7 @@ const SECTIONS: &[&str] = &[
     "listen",
     "tls",
     "backend",
+    "admin",
     "anonymous",
     "cors",
     "websocket",

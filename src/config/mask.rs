@@ -94,6 +94,7 @@ const SHOWN: &[&str] = &[
 /// Tables: what follows their name and `=` is keys again.
 const TABLES: &[&str] = &[
     "accounts",
+    "admin",
     "anonymous",
     "backend",
     "cors",

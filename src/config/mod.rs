@@ -5,6 +5,7 @@
 //! `snapshot::compile`; nothing here opens a file.
 
 mod accounts;
+mod admin;
 mod anonymous;
 mod backend;
 mod cors;
@@ -39,6 +40,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use accounts::{Accounts, Signing};
+pub use admin::{Admin, AdminAddress, AdminAddressError};
 pub use anonymous::Anonymous;
 pub use backend::{Backend, BackendUrl, BackendUrlError, HostPort, ProfileName, ProfileNameError};
 pub use cors::Cors;
@@ -81,6 +83,8 @@ pub struct Config {
     pub issuer: Vec<Issuer>,
     /// Users and keys of a store.
     pub accounts: Option<Accounts>,
+    /// The API for operators.
+    pub admin: Admin,
     /// Rules before the profile's own.
     pub route: Vec<Route>,
     /// Callers without a credential, where a route takes them.

@@ -6,7 +6,7 @@ use crate::config::Config;
 
 /// The settings of a start that no reload changes.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Fixed([(&'static str, String); 5]);
+pub(super) struct Fixed([(&'static str, String); 6]);
 
 impl Fixed {
     pub(super) fn of(config: &Config) -> Self {
@@ -23,6 +23,7 @@ impl Fixed {
                 "accounts.store",
                 text(&config.accounts.as_ref().map(|accounts| &accounts.store)),
             ),
+            ("admin.address", text(&config.admin.address)),
             ("telemetry.address", text(&config.telemetry.address)),
         ])
     }
@@ -61,11 +62,12 @@ mod tests {
                 .is_empty()
         );
         let moved = "[listen]\naddress = '127.0.0.1:1'\nworkers = 3\n[telemetry]\naddress = 'off'\n\
-                     [accounts]\nstore = 'a.db'";
+                     [admin]\naddress = '127.0.0.1:2'\n[accounts]\nstore = 'a.db'";
         let changed = [
             "listen.address",
             "listen.workers",
             "accounts.store",
+            "admin.address",
             "telemetry.address",
         ];
         assert_eq!(fixed.changed_in(&config(moved)), changed);

@@ -14,6 +14,9 @@
     reason = "a test program: whatever fails, fails the spec"
 )]
 
+mod admin;
+mod admin_keeping;
+mod admin_sessions;
 mod cheshire_cat_1_answers;
 mod cheshire_cat_1_credentials;
 mod cheshire_cat_1_environment;

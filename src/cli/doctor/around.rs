@@ -14,7 +14,7 @@ use tokio::{
 use self::addresses::{Interfaces, is_public};
 use super::{PATIENCE, finding::Finding};
 use crate::{
-    config::Config,
+    config::{AdminAddress, Config, OrOff},
     snapshot::{Address, Backend},
 };
 
@@ -47,6 +47,9 @@ fn own_listeners(config: &Config) -> Vec<SocketAddr> {
     let mut ours = config.listen.addresses(config.tls.as_ref());
     ours.extend(config.listen.redirect.0.iter().map(|address| address.0));
     ours.extend(config.telemetry.address.value().map(|address| address.0));
+    if let OrOff::Value(AdminAddress::Tcp(address)) = config.admin.address {
+        ours.push(address);
+    }
     ours
 }
 

@@ -11,7 +11,7 @@ use super::Context;
 use super::findings::Findings;
 use super::secrets::NOT_LOADED;
 use crate::auth::{HostPattern, Hosts};
-use crate::config::{Config, Diagnostic, Tls};
+use crate::config::{AdminAddress, Config, Diagnostic, OrOff, Tls};
 use crate::snapshot::Materials;
 use crate::tls::certificate::Pair;
 use crate::tls::server::server_config;
@@ -34,6 +34,7 @@ pub(super) fn compile(
     findings: &mut Findings,
 ) -> Entrance {
     check_plaintext(config, findings);
+    check_admin(config, findings);
     let pairs = config
         .tls
         .as_ref()
@@ -71,6 +72,20 @@ fn check_plaintext(config: &Config, findings: &mut Findings) {
             Diagnostic::error("listen.address", message).with_help(
                 "add [tls], or set listen.plaintext = true behind something that ends TLS",
             ),
+        );
+    }
+}
+
+/// The API for operators has no TLS of its own, and whoever reads a credential there has everything.
+fn check_admin(config: &Config, findings: &mut Findings) {
+    let OrOff::Value(AdminAddress::Tcp(address)) = &config.admin.address else {
+        return;
+    };
+    if !address.ip().to_canonical().is_loopback() {
+        let message = "only a loopback address or a Unix socket";
+        findings.push(
+            Diagnostic::error("admin.address", message)
+                .with_help("from elsewhere, reach it through an SSH tunnel, or put it behind something that ends TLS"),
         );
     }
 }

@@ -3,6 +3,7 @@
 //! client would.
 
 mod accounts;
+mod admin;
 mod backend;
 mod certificates;
 

@@ -164,6 +164,12 @@ impl Sidecar {
 
     // === what it shows
 
+    /// What it has said after these words on standard error.
+    pub async fn announced(&self, start: &str) -> String {
+        let line = self.process.stderr.line(start, |line| line.starts_with(start)).await;
+        line.expect("it is announced").split_at(start.len()).1.to_owned()
+    }
+
     /// A page of the telemetry address: status line and all.
     pub async fn telemetry(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(self.telemetry).await.unwrap();

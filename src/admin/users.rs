@@ -1,0 +1,126 @@
+//! `/users`: users of the store.
+
+use std::sync::Arc;
+
+use axum::extract::Path;
+use axum::{Extension, Json};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::office::{Kept, Office};
+use super::query::{Asked, Limit, Slice};
+use super::refusal::{Refusal, Refusals};
+use super::tokens::Revoked;
+use crate::accounts::service::{Actor, Edited, Fields, NewUser, User, parse_id};
+use crate::auth::Account;
+use crate::clock::Timestamp;
+use crate::store::Change;
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Office>> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(read, edit, delete))
+        .routes(routes!(revoke_tokens))
+}
+
+/// Which users.
+#[derive(Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+struct Wanted {
+    /// Only the one of this name, case-folded.
+    username: Option<String>,
+    /// So many are left out at its beginning.
+    skip: usize,
+    /// So many at most.
+    #[param(value_type = usize, minimum = 1, maximum = 1000, default = 100)]
+    limit: Limit,
+}
+
+/// Users, the oldest first.
+#[utoipa::path(get, path = "/users", tag = "users", params(Wanted),
+    responses((status = 200, body = Vec<User>), Refusals))]
+async fn list(
+    Kept(desk): Kept,
+    Asked(Wanted {
+        username,
+        skip,
+        limit,
+    }): Asked<Wanted>,
+) -> Result<Json<Vec<User>>, Refusal> {
+    let (directory, settings) = (desk.directory()?, desk.settings());
+    let mut accounts: Vec<&Account> = match &username {
+        Some(name) => directory.account_named(name).into_iter().collect(),
+        None => directory.accounts().collect(),
+    };
+    accounts.sort_unstable_by_key(|account| (account.created, account.id));
+    let slice = Slice { skip, limit };
+    let users = slice.of(accounts);
+    let users = users.map(|account| User::of(account, &settings.vocabulary));
+    Ok(Json(users.collect()))
+}
+
+/// A new user.
+#[utoipa::path(post, path = "/users", tag = "users", request_body = NewUser,
+    responses((status = 200, body = User), Refusals))]
+async fn create(
+    Kept(desk): Kept,
+    Extension(actor): Extension<Actor>,
+    Fields(new): Fields<NewUser>,
+) -> Result<Json<User>, Refusal> {
+    let account = desk.create_user(new, &actor).await?;
+    Ok(desk.shown_user(&account))
+}
+
+/// One user.
+#[utoipa::path(get, path = "/users/{id}", tag = "users", params(("id" = String, Path)),
+    responses((status = 200, body = User), Refusals))]
+async fn read(Kept(desk): Kept, Path(id): Path<String>) -> Result<Json<User>, Refusal> {
+    let account = desk.account(parse_id(&id)?)?;
+    Ok(desk.shown_user(&account))
+}
+
+/// Some of a user's settings are others. What they were no longer counts with the next request.
+#[utoipa::path(put, path = "/users/{id}", tag = "users", request_body = Edited,
+    params(("id" = String, Path)),
+    responses((status = 200, body = User), Refusals))]
+async fn edit(
+    Kept(desk): Kept,
+    Extension(actor): Extension<Actor>,
+    Path(id): Path<String>,
+    Fields(edited): Fields<Edited>,
+) -> Result<Json<User>, Refusal> {
+    let account = desk.edit_user(parse_id(&id)?, edited, &actor).await?;
+    Ok(desk.shown_user(&account))
+}
+
+/// The user is no more, nor are the user's keys, tokens and sessions.
+#[utoipa::path(delete, path = "/users/{id}", tag = "users", params(("id" = String, Path)),
+    responses((status = 200, description = "The user as it was", body = User), Refusals))]
+async fn delete(
+    Kept(desk): Kept,
+    Extension(actor): Extension<Actor>,
+    Path(id): Path<String>,
+) -> Result<Json<User>, Refusal> {
+    let account = desk.delete_user(parse_id(&id)?, &actor).await?;
+    Ok(desk.shown_user(&account))
+}
+
+/// The user's tokens and logins until now count no more; keys do.
+#[utoipa::path(post, path = "/users/{id}/revoke-tokens", tag = "users",
+    params(("id" = String, Path)),
+    responses((status = 200, body = Revoked), Refusals))]
+async fn revoke_tokens(
+    Kept(desk): Kept,
+    Extension(actor): Extension<Actor>,
+    Path(id): Path<String>,
+) -> Result<Json<Revoked>, Refusal> {
+    let change = Change::RevokeTokensOf {
+        id: parse_id(&id)?,
+        issued_until: Timestamp::now(),
+    };
+    let revoked = Revoked::by(&change);
+    desk.ledger().make(change, &actor).await?;
+    Ok(Json(revoked))
+}
