@@ -77,14 +77,24 @@ impl Server {
     /// comes within it.
     pub(super) async fn ask(
         &self,
+        request: Request<Full<Bytes>>,
+        patience: Duration,
+    ) -> Result<Answer, Failure> {
+        self.ask_for(request, patience, BODY).await
+    }
+
+    /// The same, of whose body so many bytes are read.
+    pub(super) async fn ask_for(
+        &self,
         mut request: Request<Full<Bytes>>,
         patience: Duration,
+        most: usize,
     ) -> Result<Answer, Failure> {
         let deadline = Instant::now() + patience;
         let connection = request.headers_mut().entry(header::CONNECTION);
         connection.or_insert(HeaderValue::from_static("close"));
         match time::timeout_at(deadline, self.send(request)).await {
-            Ok(response) => Ok(Answer::read(response?, deadline).await),
+            Ok(response) => Ok(Answer::read_some(response?, deadline, most).await),
             Err(_) => Err(Failure::Silence(patience)),
         }
     }
@@ -100,16 +110,20 @@ impl Server {
 impl Answer {
     /// Reads a body that may be endless, or break off: what came is what there is.
     pub(super) async fn read(response: Response<Incoming>, deadline: Instant) -> Self {
+        Self::read_some(response, deadline, BODY).await
+    }
+
+    async fn read_some(response: Response<Incoming>, deadline: Instant, most: usize) -> Self {
         let (head, mut incoming) = response.into_parts();
         let mut body = Vec::new();
-        while body.len() < BODY
+        while body.len() < most
             && let Ok(Some(Ok(frame))) = time::timeout_at(deadline, incoming.frame()).await
         {
             if let Ok(data) = frame.into_data() {
                 body.extend_from_slice(&data);
             }
         }
-        body.truncate(BODY);
+        body.truncate(most);
         Self {
             status: head.status,
             headers: head.headers,

@@ -17,6 +17,7 @@ mod output;
 mod schema;
 mod secret;
 mod serve;
+mod session;
 mod sign;
 mod store;
 mod token;
@@ -64,6 +65,7 @@ enum Command {
     Token(token::Tokens),
     User(user::Users),
     Store(store::Stores),
+    Session(session::Sessions),
     Cert(cert::Certs),
     Health(health::Health),
     Schema(schema::Schema),
@@ -83,6 +85,7 @@ impl Command {
             Self::Token(command) => command.run(),
             Self::User(command) => command.run(),
             Self::Store(command) => command.run(),
+            Self::Session(command) => command.run(),
             Self::Cert(command) => command.run(),
             Self::Health(command) => command.run(),
             Self::Schema(command) => command.run(),

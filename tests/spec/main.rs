@@ -39,6 +39,7 @@ mod minted_tokens;
 mod own_profile;
 mod policy;
 mod revocation;
+mod session_commands;
 mod shutdown;
 mod sockets_per_user;
 mod spoofing;

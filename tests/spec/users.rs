@@ -74,6 +74,8 @@ async fn what_is_not_valid_is_refused_and_never_repeated() {
         json!({ "username": "bob", "password": secret, "permissions": { "NOTHING": ["READ"] } }),
         json!({ "username": "bob", "password": secret, "permissions": { "USERS": ["FLY"] } }),
         json!({ "username": "bob", "password": secret, "permissions": null }),
+        json!({ "username": "bob", "password": secret, "status": "hunter2" }),
+        json!({ "username": "bob", "password": secret, "hunter2": "" }),
     ] {
         let answer = sidecar.accounts("POST", "/users/").key("admin").json(&body).send().await;
         assert_eq!(answer.status, 400, "{body} {}", answer.text());
