@@ -77,8 +77,10 @@ fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
     let mut reader = serde_json::Deserializer::from_slice(body);
     let fields = serde_path_to_error::deserialize(&mut reader);
     let fields = fields.map_err(|error| {
-        let path: Vec<_> = error.path().iter().map(ToString::to_string).collect();
-        // The library's own words may repeat what was submitted.
+        // The library's own words, and names of fields that there are not, repeat what was submitted.
+        let is_unknown = error.inner().to_string().starts_with("unknown field");
+        let path = error.path().iter().take(1).map(ToString::to_string);
+        let path: Vec<_> = path.filter(|_| !is_unknown).collect();
         match error.inner().classify() {
             serde_json::error::Category::Data => problem(
                 "value_error",
