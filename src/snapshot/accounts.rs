@@ -32,6 +32,29 @@ pub struct AccountsService {
     pub home: Box<str>,
 }
 
+impl AccountsService {
+    /// The longest path and query that a login leads back to, in bytes: more would not fit where it
+    /// is sent.
+    pub const LONGEST_REFERER: usize = 2048;
+
+    /// Where the login page is.
+    #[must_use]
+    pub fn login_path(&self) -> String {
+        format!("{}/auth/login", self.prefix)
+    }
+
+    /// The login page that leads to a path and query of ours.
+    #[must_use]
+    pub fn login_page(&self, referer: &str) -> String {
+        let fits = referer.len() <= Self::LONGEST_REFERER;
+        let referer = if fits { referer } else { &self.home };
+        let escaped = form_urlencoded::byte_serialize(referer.as_bytes());
+        let mut page = self.login_path() + "?referer=";
+        page.extend(escaped);
+        page
+    }
+}
+
 /// What a password's hash costs (argon2id, RFC 9106 §3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HashingCost {

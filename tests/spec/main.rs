@@ -17,6 +17,7 @@
 mod admin;
 mod admin_keeping;
 mod admin_sessions;
+mod browser_sessions;
 mod cheshire_cat_1_answers;
 mod cheshire_cat_1_credentials;
 mod cheshire_cat_1_environment;

@@ -15,6 +15,9 @@ pub struct Fields<T>(pub T);
 /// A body as JSON, or as a form (`application/x-www-form-urlencoded`).
 pub(super) struct Submitted<T>(pub(super) T);
 
+/// A body as a form.
+pub(super) struct Form<T>(pub(super) T);
+
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Fields<T> {
     type Rejection = Fault;
 
@@ -38,6 +41,19 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Submitted<T> {
             Some(Kind::Json) => json(&body).map(Self),
             Some(Kind::Form) => form(&body).map(Self),
             None => Err(Fault::MediaType),
+        }
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Form<T> {
+    type Rejection = Fault;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Fault> {
+        let kind = Kind::of(request.headers());
+        let body = whole(request, state).await?;
+        match kind {
+            Some(Kind::Form) => form(&body).map(Self),
+            Some(Kind::Json) | None => Err(Fault::MediaType),
         }
     }
 }

@@ -16,8 +16,12 @@ mod issue;
 mod jwks;
 mod keeping;
 mod ledger;
+mod login;
 mod new_key;
 mod own_keys;
+mod page;
+mod referer;
+mod session;
 mod signing_keys;
 mod tokens;
 mod user_fields;
@@ -86,6 +90,7 @@ struct Document;
 fn api() -> OpenApiRouter<Arc<Desk>> {
     OpenApiRouter::with_openapi(Document::openapi())
         .merge(tokens::routes())
+        .merge(login::routes())
         .merge(users::routes())
         .merge(own_keys::routes())
         .merge(jwks::routes())
@@ -131,8 +136,11 @@ fn within(mut request: Request<Bytes>, prefix: &str) -> Request<Bytes> {
         Some(query) => format!("{path}?{query}"),
         None => path.to_owned(),
     };
-    if let Ok(target) = target.parse::<PathAndQuery>() {
-        *request.uri_mut() = Uri::from(target);
+    // What else is in it stays: over HTTP/2 it says whom the client addressed.
+    let mut parts = request.uri().clone().into_parts();
+    parts.path_and_query = target.parse::<PathAndQuery>().ok();
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
     }
     request
 }

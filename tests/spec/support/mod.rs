@@ -5,6 +5,7 @@
 mod accounts;
 mod admin;
 mod backend;
+mod browser;
 mod certificates;
 
 mod chat;
@@ -29,7 +30,7 @@ pub use certificates::Authority;
 pub use chat::{Chat, Frames, Handshake};
 pub use process::{doorward, run};
 pub use raw::Raw;
-pub use request::Request;
+pub use request::{Answer, Request};
 pub use script::{Feed, Script};
 pub use setup::{CAT_HTTP_KEY, CAT_WS_KEY, HOST, Setup, digest, key_of};
 pub use sidecar::Sidecar;
