@@ -94,6 +94,8 @@ pub struct Denied {
     pub rule: Option<Arc<str>>,
     /// The caller, where a credential was good but didn't suffice.
     pub identity: Option<Identity>,
+    /// Path and query of the page that was to be opened in a browser, if a login would help.
+    pub page: Option<Box<str>>,
 }
 
 impl Default for Denied {
@@ -103,6 +105,7 @@ impl Default for Denied {
             transport: Transport::Http,
             rule: None,
             identity: None,
+            page: None,
         }
     }
 }

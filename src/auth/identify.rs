@@ -4,13 +4,22 @@
 use http::request::Parts;
 
 use super::{
-    Access, Asked, CookieCredential, Denial, Gate, Identity, Memo, Presented, RequestPath, Rule,
-    TokenId, Transport,
+    Access, Asked, CookieCredential, Denial, Gate, Identity, Memo, Presented, RequestPath, TokenId,
+    Transport,
     credential::Credential,
     verify::Vouched,
     visitor::{Page, Visitor},
 };
 use crate::clock::Timestamp;
+
+impl Asked<'_> {
+    /// Whether a cookie by itself is no credential there.
+    pub(super) fn ignores_cookies(&self) -> bool {
+        let ignored = CookieCredential::Ignore;
+        self.rule
+            .is_some_and(|rule| rule.cookie_credential == ignored)
+    }
+}
 
 impl Gate {
     /// Who is calling, by the one credential that was sent on purpose, or else by the one that a
@@ -31,8 +40,8 @@ impl Gate {
                 Vouched::Session(session) => displayed = Some(session),
             }
         }
-        let ignores = |rule: &Rule| rule.cookie_credential == CookieCredential::Ignore;
-        let takes_none = asked.rule.is_some_and(ignores);
+        // Where no cookie counts, a session does with the display token that its page has sent.
+        let takes_none = asked.ignores_cookies() && displayed.is_none();
         if takes_none || !self.origins.is_of_our_pages(asked.head, asked.transport) {
             return Ok((None, Presented::ByItself));
         }
@@ -59,9 +68,11 @@ impl Gate {
         } = *asked;
         if let Some(cookie) = self.verifiers.session_cookie(head) {
             let session = self.verifiers.session(cookie, memo, now)?;
-            self.verifiers
-                .check_proof(&session, displayed, head, transport)?;
+            self.verifiers.check_proof(&session, displayed, asked)?;
             return Ok(Some(session));
+        }
+        if asked.ignores_cookies() {
+            return Ok(None);
         }
         let Some(credential) = self.extraction.ambient(head, transport)? else {
             return Ok(None);

@@ -5,6 +5,7 @@
 
 mod admission;
 mod authority;
+mod backend_cookie;
 mod cookies;
 mod credential;
 mod denial;
@@ -13,6 +14,7 @@ mod extract;
 mod handshake;
 mod identify;
 mod mint;
+mod navigation;
 mod origin;
 mod own_token;
 mod path;
@@ -33,6 +35,7 @@ use http::{header, request::Parts};
 
 pub use admission::Admission;
 pub use authority::{HostPattern, Hosts};
+pub use backend_cookie::{BackendCookie, NoCookieValue};
 pub use cookies::is_of_a_token;
 pub use credential::Carrier;
 pub use denial::{Denial, Denied};
@@ -154,7 +157,10 @@ impl Gate {
                 admission,
             }),
             Ok((Destination::Accounts, admission)) => Decision::Own(OwnRequest { head, admission }),
-            Err(denial) => Decision::Deny(denied.because(denial)),
+            Err(denial) => {
+                denied.page = self.page_behind_login(&head, denial);
+                Decision::Deny(denied.because(denial))
+            }
         }
     }
 
@@ -186,9 +192,11 @@ impl Gate {
             user: identity.map(Identity::user),
             token: mint.and_then(|mint| mint.authorization(identity, memo.minted(), now)),
             login_cookies: match passed.presented {
-                // Beside the one who is named, a login would name another.
-                Presented::OnPurpose => LoginCookies::Strip,
-                Presented::ByItself => login_cookies,
+                // Beside the one who is named, a login of the client's would name another.
+                Presented::OnPurpose if self.rewrite.backend_cookie.is_none() => {
+                    LoginCookies::Strip
+                }
+                Presented::OnPurpose | Presented::ByItself => login_cookies,
             },
         };
         self.rewrite.apply(&caller, passed.transport, head)?;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue, Uri, header, request::Parts, uri::PathAndQuery};
 
 use super::{
-    Denial, LoginCookies, Mint, Transport, cookies, extract, path::RequestPath, policy::Pattern,
-    protected::Protected, query, subject::UserId, verify::Assertion,
+    BackendCookie, Denial, LoginCookies, Mint, Transport, cookies, extract, path::RequestPath,
+    policy::Pattern, protected::Protected, query, subject::UserId, verify::Assertion,
 };
 
 /// What is taken from and written into a request head.
@@ -22,6 +22,9 @@ pub struct Rewrite {
     /// Cookies of the backend's own login, and those of ours: forwarded by no rule that doesn't say
     /// so.
     pub login_cookies: Vec<Box<str>>,
+    /// What stands for a login at the backend, where clients have none: set for whoever is known,
+    /// by the rules that would forward theirs.
+    pub backend_cookie: Option<BackendCookie>,
     /// The decoded name of the query parameter that carries a credential, if the profile has one.
     pub credential_parameter: Option<Box<str>>,
     /// Where the identity goes on ordinary requests.
@@ -152,6 +155,11 @@ impl Rewrite {
             LoginCookies::Forward => &self.cookies,
         };
         cookies::strip(&mut head.headers, cookies);
+        if let (Some(cookie), Some(_), LoginCookies::Forward, Transport::Http) =
+            (&self.backend_cookie, user, caller.login_cookies, transport)
+        {
+            cookie.add(&mut head.headers);
+        }
         if let Some(subprotocols) = subprotocols {
             head.headers
                 .insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocols);

@@ -80,6 +80,7 @@ fn gate(keys: &[&str]) -> Gate {
             protected: Protected::new(["user_id"]),
             cookies: vec!["key".into()],
             login_cookies: vec!["key".into(), "login".into()],
+            backend_cookie: None,
             credential_parameter: Some("token".into()),
             http: Placement::Headers(vec![header.clone()]),
             websocket: Placement::Headers(vec![header]),

@@ -4,6 +4,7 @@
 //! looks, and how the backend's own credential is shown. A profile is a TOML file; ours are
 //! embedded, an operator's are read from a path. Nothing about a backend is written in code.
 
+mod cookie_name;
 mod embedded;
 mod probe;
 
@@ -14,11 +15,12 @@ use std::str::FromStr;
 use http::HeaderName;
 use serde::{Deserialize, Deserializer};
 
-use crate::auth::{Carrier, is_of_a_token};
+use crate::auth::Carrier;
 use crate::config::{
     Algorithm, CookieCredential, FromText, OrOff, OverLimit, Period, Report, Route,
 };
 
+pub use cookie_name::{CookieName, InvalidCookieName};
 pub use probe::{
     Headers, InvalidHeader, InvalidStatuses, InvalidTarget, Probe, Statuses, Target, Text,
 };
@@ -70,7 +72,11 @@ pub struct Accounts {
     pub prefix: String,
     /// A cookie that its pages read themselves: it shows them name and permissions, and
     /// authenticates nothing.
-    pub display_cookie: Option<String>,
+    pub display_cookie: Option<CookieName>,
+    /// A cookie in which it takes its own key (`backend.http_key`), and nothing else, on pages of
+    /// routes with `login_cookies = "forward"`. Whoever is known here is let in there with it, and
+    /// no login of a client's.
+    pub backend_cookie: Option<CookieName>,
     /// Where a browser goes that has logged in.
     pub home: String,
 }
@@ -80,6 +86,7 @@ impl Default for Accounts {
         Self {
             prefix: "/_doorward".to_owned(),
             display_cookie: None,
+            backend_cookie: None,
             home: "/".to_owned(),
         }
     }
@@ -253,7 +260,10 @@ impl FromStr for CarrierName {
                 Carrier::Header(name.map_err(|_| InvalidCarrier)?)
             }
             Some(("query", name)) if !name.is_empty() => Carrier::Query(name.into()),
-            Some(("cookie", name)) if is_cookie_name(name) => Carrier::Cookie(name.into()),
+            Some(("cookie", name)) => {
+                let name: CookieName = name.parse().map_err(|_| InvalidCarrier)?;
+                Carrier::Cookie(name.as_str().into())
+            }
             Some(_) => return Err(InvalidCarrier),
             None => match text {
                 "bearer" => Carrier::Bearer,
@@ -265,11 +275,6 @@ impl FromStr for CarrierName {
         };
         Ok(Self(carrier))
     }
-}
-
-/// A token (RFC 6265 §4.1.1).
-fn is_cookie_name(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(is_of_a_token)
 }
 
 impl<'de> Deserialize<'de> for CarrierName {

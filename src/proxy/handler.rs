@@ -21,7 +21,7 @@ use super::headers::{self, Framing, Origin, Scheme, Told};
 use super::location;
 use super::own::Caller;
 use super::redirect;
-use super::reply::Refusal;
+use super::reply::{self, Refusal};
 use super::unread::Arrival;
 use super::upgrade::{self, Handshake, Opened};
 use super::upstream::{Answered, Failure, Message};
@@ -314,13 +314,17 @@ impl Asked {
         Outcome::Own(refusal.answer(&self.snapshot.replies))
     }
 
-    fn deny(&self, denied: Denied, exchange: &mut Exchange) -> Outcome {
-        let (denial, transport) = (denied.denial, denied.transport);
+    fn deny(&self, mut denied: Denied, exchange: &mut Exchange) -> Outcome {
+        let (denial, transport, page) = (denied.denial, denied.transport, denied.page.take());
         self.client.worker.metrics.denied(denial.reason());
         exchange.denied(denied);
         let refusal = Refusal::Denied(denial, transport);
-        let refusal = self.over_failure_rate(denial, exchange).unwrap_or(refusal);
-        self.refuse(refusal, exchange)
+        let throttled = self.over_failure_rate(denial, exchange);
+        if let (None, Some(page), Some(accounts)) = (throttled, page, &self.snapshot.accounts) {
+            exchange.reason = Some(refusal.reason());
+            return Outcome::Own(reply::to_login(&accounts.login_page(&page)));
+        }
+        self.refuse(throttled.unwrap_or(refusal), exchange)
     }
 
     fn origin(&self, head: &request::Parts) -> Origin {

@@ -122,6 +122,19 @@ fn denied(denial: Denial, transport: Transport, replies: &Replies) -> Response<B
     plain(status, replies)
 }
 
+/// Where a page is wanted that nobody may see without a login: to the form, which leads back.
+pub(super) fn to_login(page: &str) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    let headers = response.headers_mut();
+    // Escaped as it was written, it has only characters that a header takes.
+    if let Ok(page) = HeaderValue::from_str(page) {
+        headers.insert(header::LOCATION, page);
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
 /// As a WebSocket's close codes: 4401 for what has expired, 4403 for what is revoked.
 fn ended(ending: Ending) -> Denial {
     match ending {

@@ -220,3 +220,64 @@ async fn over_http2_it_is_the_same() {
     browser.keep(&answer);
     assert_eq!(browser.open("/home").send_over_http2().await.status, 200);
 }
+
+#[tokio::test]
+async fn a_page_that_takes_a_login_leads_to_it_and_back() {
+    let backend = Backend::start().await;
+    let sidecar = with_alice(&backend).await;
+    let mut browser = sidecar.browser("/_doorward");
+    let answer = browser.open("/chat/caf%C3%A9?a=b&c=d%20e").send().await;
+    assert_eq!(answer.status, 303);
+    let login = "/_doorward/auth/login?referer=%2Fchat%2Fcaf%25C3%25A9%3Fa%3Db%26c%3Dd%2520e";
+    assert_eq!(answer.header("location"), Some(login));
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert!(answer.header("x-request-id").is_some() && answer.body.is_empty());
+    let page = browser.open(login).send().await.text();
+    assert!(page.contains("value=\"/chat/caf%C3%A9?a=b&#38;c=d%20e\""), "{page}");
+    let long = format!("/chat?{}", "a".repeat(3000));
+    let answer = browser.open(&long).send().await;
+    assert_eq!(answer.header("location"), Some("/_doorward/auth/login?referer=%2F"));
+    // Over: it is as if there were none.
+    browser.log_in("alice").await;
+    let old = browser.cookie(SESSION).unwrap().to_owned();
+    browser.log_out().await;
+    browser.set_cookie(SESSION, &old);
+    let answer = browser.open("/chat").send().await;
+    assert_eq!(answer.header("location"), Some("/_doorward/auth/login?referer=%2Fchat"));
+    assert!(backend.seen().is_empty());
+}
+
+#[tokio::test]
+async fn who_is_no_page_or_has_said_who_it_is_is_refused_as_ever() {
+    let backend = Backend::start().await;
+    let sidecar = Setup::before(&backend)
+        .accounts()
+        .route("/api/**", "access = \"authenticated\"\ncookie_credential = \"ignore\"")
+        .route("/theirs", "require = \"THEIRS:READ\"")
+        .start()
+        .await;
+    sidecar.until_logins_are_possible("/_doorward").await;
+    sidecar.user("alice", &json!({})).await;
+    let plain = sidecar.get("/chat").send().await;
+    assert_eq!(plain.status, 401);
+    let mut browser = sidecar.browser("/_doorward");
+    for (given, request) in [
+        ("a script", browser.fetch("GET", "/chat")),
+        ("a form", browser.open("/chat").bearer("nonsense")),
+        ("a page that takes no session", browser.open("/api/x")),
+        ("half of a navigation", sidecar.get("/chat").header("Sec-Fetch-Mode", "navigate")),
+        (
+            "a frame",
+            sidecar
+                .get("/chat")
+                .header("Sec-Fetch-Mode", "navigate")
+                .header("Sec-Fetch-Dest", "iframe"),
+        ),
+    ] {
+        assert_eq!(request.send().await.lasting(), plain.lasting(), "{given}");
+    }
+    browser.log_in("alice").await;
+    assert_eq!(browser.open("/theirs").status().await, 403, "a login would not help");
+    sidecar.reconfigure(&Setup::before(&backend).key("carol")).await;
+    assert_eq!(sidecar.browser("").open("/chat").status().await, 401, "nobody can log in");
+}

@@ -23,6 +23,7 @@ mod cheshire_cat_1_credentials;
 mod cheshire_cat_1_environment;
 mod cheshire_cat_1_panel;
 mod cheshire_cat_1_routes;
+mod cheshire_cat_1_sessions;
 mod cli;
 mod cors;
 mod doctor;

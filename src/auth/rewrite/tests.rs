@@ -7,6 +7,7 @@ fn cat() -> Rewrite {
         protected: Protected::new(["user_id"]),
         cookies: vec!["ours".into()],
         login_cookies: vec!["ours".into(), "ccat_user_token".into()],
+        backend_cookie: None,
         credential_parameter: Some("token".into()),
         http: Placement::Headers(vec![HeaderName::from_static("user_id")]),
         websocket: Placement::Path {

@@ -94,6 +94,7 @@ fn gate(keys: &[&str]) -> Gate {
             protected: Protected::new(["user_id"]),
             cookies: Vec::new(),
             login_cookies: Vec::new(),
+            backend_cookie: None,
             credential_parameter: Some("token".into()),
             http: Placement::Headers(vec![header.clone()]),
             websocket: Placement::Headers(vec![header]),

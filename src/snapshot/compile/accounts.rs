@@ -63,9 +63,24 @@ pub(super) fn service(
         hashing: hashing(written, findings),
         base: base.collect(),
         vocabulary: vocabulary(profile, rules),
-        display_cookie: profile.accounts.display_cookie.clone().map(Into::into),
+        display_cookie: displayed(config, profile).map(Into::into),
         home: profile.accounts.home.as_str().into(),
     })
+}
+
+/// The cookie of the display token, where there is one: it is no credential, whatever else the
+/// profile has it for.
+pub(super) fn displayed<'p>(config: &Config, profile: &'p Profile) -> Option<&'p str> {
+    config.accounts.as_ref()?;
+    let cookie = profile.accounts.display_cookie.as_ref()?;
+    Some(cookie.as_str())
+}
+
+/// The backend's cookie that we set for whoever has logged in, in the place of all other logins.
+pub(super) fn backend_cookie<'p>(config: &Config, profile: &'p Profile) -> Option<&'p str> {
+    config.accounts.as_ref()?;
+    let cookie = profile.accounts.backend_cookie.as_ref()?;
+    Some(cookie.as_str())
 }
 
 /// The rules of logins and users, before all others: what they are for never reaches the backend.

@@ -134,14 +134,15 @@ fn assemble(
     let service = accounts::service(config, &profile, &rules, findings);
     let policy = Policy::new(rules);
     warn_of_nobody(config, findings);
-    let rewrite = profile::rewrite(&profile, shown, findings);
+    let displayed = accounts::displayed(config, &profile);
+    let rewrite = profile::rewrite(config, &profile, shown, findings);
     let replies = profile::replies(&profile, findings);
     let gate = Gate {
         hosts: entrance.hosts,
         origins,
         extraction: Extraction {
-            http: profile::carriers(&profile.credentials.http, findings),
-            websocket: profile::carriers(&profile.credentials.websocket, findings),
+            http: profile::carriers(&profile.credentials.http, displayed, findings),
+            websocket: profile::carriers(&profile.credentials.websocket, displayed, findings),
             token_size: limits.token_size,
         },
         verifiers: Verifiers {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
+use super::accounts;
 use super::findings::{AT_PROFILE as AT, Findings};
 use super::secrets::NOT_LOADED;
 use super::shown::Shown;
@@ -49,8 +50,12 @@ pub(super) fn default_user(profile: &Profile, findings: &mut Findings) -> Option
     findings.take(AT, UserId::parse(user))
 }
 
-/// Where credentials may come from.
-pub(super) fn carriers(names: &[CarrierName], findings: &mut Findings) -> Vec<Carrier> {
+/// Where credentials may come from; not the cookie that shows who has logged in.
+pub(super) fn carriers(
+    names: &[CarrierName],
+    displayed: Option<&str>,
+    findings: &mut Findings,
+) -> Vec<Carrier> {
     for carrier in names {
         if let Carrier::Header(name) = &carrier.0
             && TAKEN.contains(name)
@@ -58,31 +63,57 @@ pub(super) fn carriers(names: &[CarrierName], findings: &mut Findings) -> Vec<Ca
             findings.error(AT, format!("credentials: {name} says something else"));
         }
     }
-    names.iter().map(|name| name.0.clone()).collect()
+    let is_shown = |carrier: &Carrier| match carrier {
+        Carrier::Cookie(name) => displayed == Some(&**name),
+        _ => false,
+    };
+    let carriers = names.iter().map(|name| name.0.clone());
+    carriers.filter(|carrier| !is_shown(carrier)).collect()
 }
 
 /// What is stripped and what is set.
-pub(super) fn rewrite(profile: &Profile, shown: Shown, findings: &mut Findings) -> Option<Rewrite> {
+pub(super) fn rewrite(
+    config: &Config,
+    profile: &Profile,
+    shown: Shown,
+    findings: &mut Findings,
+) -> Option<Rewrite> {
     let http = placement(&profile.identity.http, "identity.http", findings);
     let websocket = placement(&profile.identity.websocket, "identity.websocket", findings);
-    let carriers = credential_cookies(profile);
-    let is_theirs = |name: &str| profile.strip_cookies.iter().any(|theirs| theirs == name);
-    let ours = carriers.iter().filter(|name| !is_theirs(name)).cloned();
-    let ours = ours.chain([Visitors::COOKIE.into(), Accounts::COOKIE.into()]);
-    let theirs = profile
-        .strip_cookies
-        .iter()
-        .map(|name| name.as_str().into());
+    let (cookies, login_cookies) = stripped_cookies(config, profile);
     Some(Rewrite {
         protected: Protected::new(protected_names(profile).iter().map(String::as_str)),
-        cookies: ours.clone().collect(),
-        login_cookies: ours.chain(theirs).collect(),
+        cookies,
+        login_cookies,
+        backend_cookie: shown.cookie,
         credential_parameter: credential_parameter(profile),
         http: http?,
         websocket: websocket?,
         http_credential: shown.http,
         websocket_credential: shown.websocket,
     })
+}
+
+/// Cookies that are never forwarded, and those that a rule may forward besides.
+fn stripped_cookies(config: &Config, profile: &Profile) -> (Vec<Box<str>>, Vec<Box<str>>) {
+    let carriers = credential_cookies(profile);
+    let is_theirs = |name: &str| profile.strip_cookies.iter().any(|theirs| theirs == name);
+    let ours = carriers.into_iter().filter(|name| !is_theirs(name));
+    let ours = ours.chain([Visitors::COOKIE.into(), Accounts::COOKIE.into()]);
+    let backends = accounts::backend_cookie(config, profile);
+    let set_by_us = [accounts::displayed(config, profile), backends];
+    let ours = ours.chain(set_by_us.into_iter().flatten().map(Into::into));
+    let ours: Vec<Box<str>> = ours.collect();
+    let theirs = profile.strip_cookies.iter();
+    let theirs = theirs.map(|name| name.as_str().into());
+    let all: Vec<Box<str>> = ours.iter().cloned().chain(theirs).collect();
+    // Who logs in here has no login there that would be forwarded.
+    let never = if backends.is_some() {
+        all.clone()
+    } else {
+        ours
+    };
+    (never, all)
 }
 
 fn credential_cookies(profile: &Profile) -> Vec<Box<str>> {

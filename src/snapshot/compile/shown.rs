@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use http::{HeaderValue, header};
 
+use super::accounts;
 use super::findings::{AT_PROFILE as AT, Findings};
 use super::secrets::{self, Fetched, Weak};
 use crate::auth::{
-    Carrier, Mint, MintSettings, MintedClaim, Permission, SignatureAlgorithm, UpstreamCredential,
+    BackendCookie, Carrier, Mint, MintSettings, MintedClaim, Permission, SignatureAlgorithm,
+    UpstreamCredential,
 };
 use crate::config::{self, Config};
 use crate::profile::{BackendToken, By, CarrierName, Profile};
@@ -18,6 +20,8 @@ use crate::snapshot::{Generation, Materials};
 pub(super) struct Shown {
     pub(super) http: UpstreamCredential,
     pub(super) websocket: UpstreamCredential,
+    /// The first one again, for pages that take it there.
+    pub(super) cookie: Option<BackendCookie>,
     /// Every secret of the backend's, which no issuer may have.
     pub(super) secrets: Vec<Secret>,
 }
@@ -47,6 +51,11 @@ pub(super) fn compile(
     // A token that names nobody is one and the same for all: a client may hold one.
     let names_users = mint.as_ref().is_some_and(|mint| mint.names_users());
     secrets.extend(jwt.filter(|_| names_users).map(|fetched| fetched.secret));
+    let cookie = accounts::backend_cookie(config, profile).zip(http.as_ref());
+    let cookie = cookie.and_then(|(name, http)| {
+        let cookie = BackendCookie::new(name, &http.secret);
+        findings.take(&http.at, cookie)
+    });
     let carriers = &profile.backend_credential;
     let mut choose = |fetched: Option<Fetched>, carrier: &CarrierName| match (fetched, &mint) {
         (Some(fetched), Some(_)) => {
@@ -66,6 +75,7 @@ pub(super) fn compile(
         (fetched, None) => static_credential(fetched, carrier, findings),
     };
     Shown {
+        cookie,
         http: choose(http, &carriers.http),
         websocket: choose(websocket, &carriers.websocket),
         secrets,

@@ -57,3 +57,58 @@ fn where_it_takes_a_display_token_only_the_sessions_own_does() {
     let alone = scene.ask("POST", &shown(&own));
     assert_eq!(alone, Err(Denial::NoCredential));
 }
+
+/// What is said at a rule where no cookie counts.
+fn ignoring(scene: &mut Scene, method: &str, headers: &[(&str, &str)]) -> Result<(), Denial> {
+    let api = Rule {
+        cookie_credential: CookieCredential::Ignore,
+        ..rule("/api", Access::Authenticated)
+    };
+    scene.gate.policy = Policy::new(vec![api]);
+    scene.ask_at(method, "/api", headers, NOW).map(drop)
+}
+
+#[test]
+fn where_no_cookie_counts_a_session_does_beside_its_display_token() {
+    for session_proof in [SessionProof::Origin, SessionProof::DisplayToken] {
+        let mut scene = scene();
+        scene.publish(AccountSettings {
+            session_proof,
+            ..AccountSettings::default()
+        });
+        let (token, session) = scene.token(Purpose::Session);
+        let cookie = format!("key=full; {}={session}", Accounts::COOKIE);
+        let display = signing_key(Purpose::Display);
+        let own = format!("Bearer {}", display.sign(&token, Map::new()).unwrap());
+        let (_, others) = scene.token(Purpose::Display);
+        let others = format!("Bearer {others}");
+        for method in ["GET", "POST"] {
+            let mut asked = |also: &[(&'static str, &str)]| {
+                let headers = [&[OURS, ("cookie", cookie.as_str())], also].concat();
+                ignoring(&mut scene, method, &headers)
+            };
+            assert_eq!(asked(&[("authorization", &own)]), Ok(()));
+            assert_eq!(asked(&[]), Err(Denial::NoCredential));
+            let another = asked(&[("authorization", &others)]);
+            assert_eq!(another, Err(Denial::SessionAlone));
+        }
+        let other_cookie = [
+            OURS,
+            ("cookie", "key=full"),
+            ("authorization", own.as_str()),
+        ];
+        let asked = ignoring(&mut scene, "GET", &other_cookie);
+        assert_eq!(
+            asked,
+            Err(Denial::NoCredential),
+            "it proves a session alone"
+        );
+        let foreign = [
+            ("origin", "https://evil.example"),
+            ("cookie", cookie.as_str()),
+            ("authorization", own.as_str()),
+        ];
+        let asked = ignoring(&mut scene, "GET", &foreign);
+        assert_eq!(asked, Err(Denial::NoCredential));
+    }
+}

@@ -6,7 +6,7 @@ use super::{
     super::{Basis, Identity},
     Accounts, SessionProof, Verifiers,
 };
-use crate::auth::{Denial, TokenId, Transport, cookies};
+use crate::auth::{Asked, Denial, TokenId, Transport, cookies};
 
 impl Verifiers {
     /// The cookie of a session of ours.
@@ -16,19 +16,21 @@ impl Verifiers {
         cookies.next().flatten().filter(|value| !value.is_empty())
     }
 
-    /// A page that only shows what is there needs nothing but the cookie; what may change
-    /// something has to come from a page that could read the session's display token.
+    /// A page that only shows what is there needs nothing but the cookie, where cookies count at
+    /// all; what may change something has to come from a page that could read the session's
+    /// display token.
     pub(in crate::auth) fn check_proof(
         &self,
         session: &Identity,
         displayed: Option<TokenId>,
-        head: &Parts,
-        transport: Transport,
+        asked: &Asked<'_>,
     ) -> Result<(), Denial> {
         let wants_proof = self.accounts.as_ref().map(Accounts::session_proof);
-        let reads = head.method == Method::GET || head.method == Method::HEAD;
-        let reads = reads && transport == Transport::Http;
-        if reads || wants_proof != Some(SessionProof::DisplayToken) {
+        let method = &asked.head.method;
+        let reads = method == Method::GET || method == Method::HEAD;
+        let reads = reads && asked.transport == Transport::Http;
+        let needs_none = reads || wants_proof != Some(SessionProof::DisplayToken);
+        if needs_none && !asked.ignores_cookies() {
             return Ok(());
         }
         match session.basis() {
