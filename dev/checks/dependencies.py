@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 def main():
     rules = tomllib.loads((ROOT / "deny.toml").read_text())
     crates = built_crates()
-    faults = [*banned(crates, rules["bans"]["deny"]), *licences(crates, set(rules["licenses"]["allow"])), *sources(crates)]
+    faults = [*banned(crates, rules["bans"]["deny"]), *licences(crates, set(rules["licenses"]["allow"])), *sources(crates), *stale_locks()]
     for fault in faults:
         print(fault)
     print(f"{len(crates)} crates, {len(rules['bans']['deny'])} bans, {len(faults)} faults")
@@ -38,6 +38,13 @@ def built_crates():
         key = (name, version.removeprefix("v"))
         crates[key] = {"name": name, "version": key[1], "license": licence, "source": source[key]}
     return list(crates.values())
+
+
+def stale_locks():
+    """The fuzz targets are a workspace of their own, whose lock a new dependency of ours leaves behind."""
+    command = ["cargo", "metadata", "--locked", "--format-version=1", "--manifest-path=fuzz/Cargo.toml"]
+    if subprocess.run(command, cwd=ROOT, capture_output=True).returncode:
+        yield "fuzz/Cargo.lock: not in step with Cargo.toml; `cargo metadata --manifest-path fuzz/Cargo.toml` mends it"
 
 
 def cargo(*command):
