@@ -49,7 +49,7 @@ struct Wanted {
 }
 
 /// Changes of the store, newest first.
-#[utoipa::path(get, path = "/audit", tag = "audit", params(Wanted),
+#[utoipa::path(get, path = "/audit", operation_id = "list_audit", tag = "audit", params(Wanted),
     responses((status = 200, body = Vec<ListedEntry>), Refusals))]
 async fn list(
     Kept(desk): Kept,

@@ -57,7 +57,7 @@ struct Overlap {
 }
 
 /// Keys, the oldest first.
-#[utoipa::path(get, path = "/keys", tag = "keys", params(Slice),
+#[utoipa::path(get, path = "/keys", operation_id = "list_keys", tag = "keys", params(Slice),
     responses((status = 200, body = Vec<ListedKey>), Refusals))]
 async fn list(
     Kept(desk): Kept,
@@ -77,7 +77,7 @@ async fn list(
 }
 
 /// A new key, shown this once: a user's own, bound to an id that is no user's, or for others.
-#[utoipa::path(post, path = "/keys", tag = "keys", request_body = NewKey,
+#[utoipa::path(post, path = "/keys", operation_id = "create_key", tag = "keys", request_body = NewKey,
     responses((status = 200, body = MadeKey), Refusals))]
 async fn create(
     Kept(desk): Kept,
@@ -95,7 +95,7 @@ async fn create(
 }
 
 /// A key is no more, nor are its sockets.
-#[utoipa::path(delete, path = "/keys/{id}", tag = "keys", params(("id" = String, Path)),
+#[utoipa::path(delete, path = "/keys/{id}", operation_id = "revoke_key", tag = "keys", params(("id" = String, Path)),
     responses((status = 200, description = "The key as it was", body = ListedKey), Refusals))]
 async fn revoke(
     Kept(desk): Kept,
@@ -110,7 +110,7 @@ async fn revoke(
 }
 
 /// A key gets a successor that does the same.
-#[utoipa::path(post, path = "/keys/{id}/rotate", tag = "keys", request_body = Overlap,
+#[utoipa::path(post, path = "/keys/{id}/rotate", operation_id = "rotate_key", tag = "keys", request_body = Overlap,
     params(("id" = String, Path)),
     responses((status = 200, body = MadeKey), Refusals))]
 async fn rotate(

@@ -40,7 +40,9 @@ pub use listener::Listener;
 pub use office::Office;
 pub use sessions::{Closed, ListedSession};
 
-use refusal::Refusal;
+use refusal::{BadRequest, Refusal};
+
+use crate::accounts::service::{Credential, Refused};
 
 /// Where everything is.
 pub const PREFIX: &str = "/api/v1";
@@ -55,10 +57,15 @@ pub fn document() -> utoipa::openapi::OpenApi {
 }
 
 #[derive(utoipa::OpenApi)]
-#[openapi(info(
-    title = "doorward admin",
-    description = "For operators: every request needs a credential with `ADMIN:*`."
-))]
+#[openapi(
+    info(
+        title = "doorward admin",
+        description = "For operators: every request needs a credential with `ADMIN:*`."
+    ),
+    components(schemas(BadRequest, Refused)),
+    security(("credential" = [])),
+    modifiers(&Credential),
+)]
 struct Document;
 
 fn api() -> OpenApiRouter<Arc<Office>> {

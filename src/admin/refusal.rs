@@ -3,7 +3,8 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use utoipa::IntoResponses;
+use serde::Serialize;
+use utoipa::{IntoResponses, ToSchema};
 
 use crate::accounts::service::{Fault, Problems, Refused};
 use crate::auth::Denial;
@@ -107,13 +108,24 @@ impl From<Denial> for Refusal {
     }
 }
 
+/// A request that is not valid, for the document.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its documentation is used")]
+pub(super) enum BadRequest {
+    /// Some fields are not what they should be.
+    Fields(Problems),
+    /// It is malformed.
+    Malformed(Refused),
+}
+
 /// What every request may be refused with, for the document.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "only its documentation is used")]
 pub(super) enum Refusals {
-    /// A field is missing, unknown or not valid
+    /// Malformed, or a field is missing, unknown or not valid
     #[response(status = 400)]
-    Invalid(Problems),
+    Invalid(BadRequest),
     /// No credential, or none that is good
     #[response(status = 401)]
     Unauthenticated(Refused),

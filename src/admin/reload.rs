@@ -51,14 +51,14 @@ struct Unit {
 }
 
 /// What is in force, and how its units were reloaded.
-#[utoipa::path(get, path = "/reload", tag = "reload",
+#[utoipa::path(get, path = "/reload", operation_id = "read_reload", tag = "reload",
     responses((status = 200, body = InForce), Refusals))]
 async fn read(State(office): State<Arc<Office>>) -> Json<InForce> {
     Json(office.metrics.reloads().into())
 }
 
 /// Every file is compared with what runs, soon: as `SIGHUP`.
-#[utoipa::path(post, path = "/reload", tag = "reload",
+#[utoipa::path(post, path = "/reload", operation_id = "reload", tag = "reload",
     responses((status = 200, description = "What is in force until then", body = InForce), Refusals))]
 async fn ask(
     State(office): State<Arc<Office>>,

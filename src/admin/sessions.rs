@@ -68,7 +68,8 @@ struct Wanted {
 /// Which sessions are closed: one of these says it.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-struct Which {
+#[schema(min_properties = 1, max_properties = 1)]
+struct WhichSessions {
     /// Those of this user, case-folded.
     user: Option<String>,
     /// Those of this credential: the id of a key, or the name of an issuer.
@@ -78,7 +79,7 @@ struct Which {
 }
 
 /// What is open, the oldest first.
-#[utoipa::path(get, path = "/sessions", tag = "sessions", params(Wanted),
+#[utoipa::path(get, path = "/sessions", operation_id = "list_sessions", tag = "sessions", params(Wanted),
     responses((status = 200, body = Vec<ListedSession>), Refusals))]
 async fn list(
     State(office): State<Arc<Office>>,
@@ -100,7 +101,7 @@ async fn list(
 }
 
 /// One session ends.
-#[utoipa::path(delete, path = "/sessions/{id}", tag = "sessions", params(("id" = String, Path)),
+#[utoipa::path(delete, path = "/sessions/{id}", operation_id = "close_session", tag = "sessions", params(("id" = String, Path)),
     responses((status = 200, body = Closed), Refusals))]
 async fn close_one(
     State(office): State<Arc<Office>>,
@@ -117,12 +118,12 @@ async fn close_one(
 /// Sessions end: a user's, a credential's, or all.
 ///
 /// It keeps nobody from opening another: who should not, loses the credential.
-#[utoipa::path(post, path = "/sessions/close", tag = "sessions", request_body = Which,
+#[utoipa::path(post, path = "/sessions/close", operation_id = "close_sessions", tag = "sessions", request_body = WhichSessions,
     responses((status = 200, body = Closed), Refusals))]
 async fn close(
     State(office): State<Arc<Office>>,
     Extension(actor): Extension<Actor>,
-    Fields(which): Fields<Which>,
+    Fields(which): Fields<WhichSessions>,
 ) -> Result<Json<Closed>, Refusal> {
     let filter = which.understood()?;
     Ok(Json(office.close(filter, &actor).await))
@@ -138,7 +139,7 @@ impl Office {
     }
 }
 
-impl Which {
+impl WhichSessions {
     fn understood(self) -> Result<Filter, Fault> {
         match (self.user, self.credential, self.all) {
             (Some(user), None, None) => {

@@ -35,14 +35,14 @@ struct ListedSigningKey {
 }
 
 /// Signing keys, the oldest first.
-#[utoipa::path(get, path = "/signing-keys", tag = "signing keys",
+#[utoipa::path(get, path = "/signing-keys", operation_id = "list_signing_keys", tag = "signing keys",
     responses((status = 200, body = Vec<ListedSigningKey>), Refusals))]
 async fn list(Kept(desk): Kept) -> Result<Json<Vec<ListedSigningKey>>, Refusal> {
     Ok(Json(listed(&desk, |_| true)?))
 }
 
 /// A new key signs from now on; the ones before it verify what they have signed to its end.
-#[utoipa::path(post, path = "/signing-keys/{purpose}/rotate", tag = "signing keys",
+#[utoipa::path(post, path = "/signing-keys/{purpose}/rotate", operation_id = "rotate_signing_key", tag = "signing keys",
     params(("purpose" = String, Path, description = "`access`, `session`, `display` or `visitor`")),
     responses((status = 200, description = "The keys of this purpose", body = Vec<ListedSigningKey>), Refusals))]
 async fn rotate(

@@ -43,7 +43,7 @@ struct Which {
 }
 
 /// Who has to wait.
-#[utoipa::path(get, path = "/throttles", tag = "throttles",
+#[utoipa::path(get, path = "/throttles", operation_id = "list_throttles", tag = "throttles",
     responses((status = 200, body = Vec<Waiting>), Refusals))]
 async fn list(Kept(desk): Kept) -> Json<Vec<Waiting>> {
     let throttled = desk.throttle.throttled(Instant::now());
@@ -51,7 +51,7 @@ async fn list(Kept(desk): Kept) -> Json<Vec<Waiting>> {
 }
 
 /// Failures are forgotten: of a name at an address, of an address, or of a name.
-#[utoipa::path(delete, path = "/throttles", tag = "throttles", params(Which),
+#[utoipa::path(delete, path = "/throttles", operation_id = "clear_throttles", tag = "throttles", params(Which),
     responses((status = 200, description = "Nobody waits for it any more"), Refusals))]
 async fn clear(
     Kept(desk): Kept,

@@ -31,7 +31,8 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Office>> {
 /// Which tokens: one of these says it.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-struct Which {
+#[schema(min_properties = 1, max_properties = 1)]
+struct WhichTokens {
     /// The `jti` of one.
     jti: Option<String>,
     /// One itself.
@@ -73,12 +74,12 @@ struct RevokedToken {
 }
 
 /// Tokens of ours count no more, and their sockets end: one, a user's, or all.
-#[utoipa::path(post, path = "/tokens/revoke", tag = "tokens", request_body = Which,
+#[utoipa::path(post, path = "/tokens/revoke", operation_id = "revoke_token", tag = "tokens", request_body = WhichTokens,
     responses((status = 200, body = Revoked), Refusals))]
 async fn revoke(
     Kept(desk): Kept,
     Extension(actor): Extension<Actor>,
-    Fields(which): Fields<Which>,
+    Fields(which): Fields<WhichTokens>,
 ) -> Result<Json<Revoked>, Refusal> {
     let change = which.understood(&desk, Timestamp::now())?;
     let revoked = Revoked::by(&change);
@@ -87,7 +88,7 @@ async fn revoke(
 }
 
 /// Tokens that count no more.
-#[utoipa::path(get, path = "/revocations", tag = "tokens", params(Slice),
+#[utoipa::path(get, path = "/revocations", operation_id = "list_revocations", tag = "tokens", params(Slice),
     responses((status = 200, body = Revocations), Refusals))]
 async fn list(Kept(desk): Kept, Asked(slice): Asked<Slice>) -> Result<Json<Revocations>, Refusal> {
     let directory = desk.directory()?;
@@ -105,7 +106,7 @@ async fn list(Kept(desk): Kept, Asked(slice): Asked<Slice>) -> Result<Json<Revoc
     }))
 }
 
-impl Which {
+impl WhichTokens {
     fn understood(self, desk: &Desk, now: Timestamp) -> Result<Change, Fault> {
         match self {
             Self {

@@ -39,7 +39,7 @@ struct Wanted {
 }
 
 /// Users, the oldest first.
-#[utoipa::path(get, path = "/users", tag = "users", params(Wanted),
+#[utoipa::path(get, path = "/users", operation_id = "list_users", tag = "users", params(Wanted),
     responses((status = 200, body = Vec<User>), Refusals))]
 async fn list(
     Kept(desk): Kept,
@@ -62,7 +62,7 @@ async fn list(
 }
 
 /// A new user.
-#[utoipa::path(post, path = "/users", tag = "users", request_body = NewUser,
+#[utoipa::path(post, path = "/users", operation_id = "create_user", tag = "users", request_body = NewUser,
     responses((status = 200, body = User), Refusals))]
 async fn create(
     Kept(desk): Kept,
@@ -74,7 +74,7 @@ async fn create(
 }
 
 /// One user.
-#[utoipa::path(get, path = "/users/{id}", tag = "users", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/users/{id}", operation_id = "read_user", tag = "users", params(("id" = String, Path)),
     responses((status = 200, body = User), Refusals))]
 async fn read(Kept(desk): Kept, Path(id): Path<String>) -> Result<Json<User>, Refusal> {
     let account = desk.account(parse_id(&id)?)?;
@@ -82,7 +82,7 @@ async fn read(Kept(desk): Kept, Path(id): Path<String>) -> Result<Json<User>, Re
 }
 
 /// Some of a user's settings are others. What they were no longer counts with the next request.
-#[utoipa::path(put, path = "/users/{id}", tag = "users", request_body = Edited,
+#[utoipa::path(put, path = "/users/{id}", operation_id = "edit_user", tag = "users", request_body = Edited,
     params(("id" = String, Path)),
     responses((status = 200, body = User), Refusals))]
 async fn edit(
@@ -96,7 +96,7 @@ async fn edit(
 }
 
 /// The user is no more, nor are the user's keys, tokens and sessions.
-#[utoipa::path(delete, path = "/users/{id}", tag = "users", params(("id" = String, Path)),
+#[utoipa::path(delete, path = "/users/{id}", operation_id = "delete_user", tag = "users", params(("id" = String, Path)),
     responses((status = 200, description = "The user as it was", body = User), Refusals))]
 async fn delete(
     Kept(desk): Kept,

@@ -37,7 +37,7 @@ struct PublicKey {
 }
 
 /// The public keys of bearer tokens. Empty where they are signed with a secret.
-#[utoipa::path(get, path = "/.well-known/jwks.json", tag = "auth",
+#[utoipa::path(get, path = "/.well-known/jwks.json", tag = "auth", security(()),
     responses(
         (status = 200, body = KeySet),
         (status = 503, description = "No store; see Retry-After", body = Refused),

@@ -50,7 +50,7 @@ struct Filled {
 }
 
 /// The form to log in with.
-#[utoipa::path(get, path = "/auth/login", tag = "sessions", params(Wanted),
+#[utoipa::path(get, path = "/auth/login", tag = "sessions", security(()), params(Wanted),
     responses((status = 200, description = "A page", body = String, content_type = "text/html")))]
 async fn login_page(
     State(desk): State<Arc<Desk>>,
@@ -64,7 +64,7 @@ async fn login_page(
 }
 
 /// A session, for the form of our own page. Whatever is wrong with a login, its answer is the same.
-#[utoipa::path(post, path = "/auth/login", tag = "sessions",
+#[utoipa::path(post, path = "/auth/login", tag = "sessions", security(()),
     request_body(content = Filled, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 303, description = "Logged in, with the cookies of a session; or back to the form, with `retry=1`"),

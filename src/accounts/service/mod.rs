@@ -11,6 +11,7 @@
 
 mod answer;
 mod desk;
+mod document;
 mod fields;
 mod issue;
 mod jwks;
@@ -41,6 +42,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub use answer::{Fault, Problem, Problems, Refused};
 pub use desk::{Desk, Parts};
+pub use document::{Credential, document};
 pub use fields::Fields;
 pub use ledger::{Actor, Ledger, StoreHandle};
 pub use new_key::NewStoredKey;
@@ -74,21 +76,8 @@ pub async fn serve(desk: Arc<Desk>, mut calls: mpsc::Receiver<Call>) {
     }
 }
 
-/// What is documented of it: an `OpenAPI` 3.1 document.
-#[must_use]
-pub fn document() -> utoipa::openapi::OpenApi {
-    api().split_for_parts().1
-}
-
-#[derive(utoipa::OpenApi)]
-#[openapi(info(
-    title = "doorward accounts",
-    description = "Logins, users and their keys; behind `accounts.prefix`."
-))]
-struct Document;
-
 fn api() -> OpenApiRouter<Arc<Desk>> {
-    OpenApiRouter::with_openapi(Document::openapi())
+    OpenApiRouter::with_openapi(document::Document::openapi())
         .merge(tokens::routes())
         .merge(login::routes())
         .merge(users::routes())

@@ -10,8 +10,9 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::Actor;
-use super::answer::{Fault, Problems, Refused};
+use super::answer::{Fault, Refused};
 use super::desk::Desk;
+use super::document::BadRequest;
 use super::fields::Fields;
 use super::new_key::NewStoredKey;
 use super::tokens::presented_password;
@@ -104,7 +105,7 @@ async fn me(
 /// Another password. Tokens and sessions of before are over.
 #[utoipa::path(post, path = "/users/me/password", tag = "me", request_body = NewPassword,
     responses((status = 200, body = User),
-        (status = 400, description = "The new one is too short or too long", body = Problems),
+        (status = 400, description = "The new one is too short or too long", body = BadRequest),
         (status = 403, description = "Not the current one, or not a token for one", body = Refused),
         (status = 415, description = "Not JSON", body = Refused),
         (status = 429, description = "Too many failures; see Retry-After", body = Refused),
@@ -137,7 +138,7 @@ async fn change_password(
 }
 
 /// The caller's own keys.
-#[utoipa::path(get, path = "/users/me/keys", tag = "me",
+#[utoipa::path(get, path = "/users/me/keys", operation_id = "list_own_keys", tag = "me",
     responses((status = 200, body = Vec<ListedKey>),
         (status = 403, description = "Not a user of ours", body = Refused)))]
 async fn list(
@@ -153,9 +154,9 @@ async fn list(
 }
 
 /// A new key of the caller's own, which never may do more than the caller.
-#[utoipa::path(post, path = "/users/me/keys", tag = "me", request_body = NewKey,
+#[utoipa::path(post, path = "/users/me/keys", operation_id = "create_own_key", tag = "me", request_body = NewKey,
     responses((status = 200, body = MadeKey),
-        (status = 400, description = "A field is unknown or not valid", body = Problems),
+        (status = 400, description = "A field is unknown or not valid", body = BadRequest),
         (status = 403, description = "More than the caller may do, or not a token for a password", body = Refused),
         (status = 409, description = "There is a key of this name", body = Refused),
         (status = 415, description = "Not JSON", body = Refused),
@@ -186,7 +187,7 @@ async fn create(
 }
 
 /// One of the caller's keys is no more.
-#[utoipa::path(delete, path = "/users/me/keys/{id}", tag = "me", params(("id" = String, Path)),
+#[utoipa::path(delete, path = "/users/me/keys/{id}", operation_id = "revoke_own_key", tag = "me", params(("id" = String, Path)),
     responses((status = 200, body = ListedKey),
         (status = 403, description = "Not a token for a password", body = Refused),
         (status = 404, description = "The caller has no such key", body = Refused),
@@ -205,10 +206,10 @@ async fn revoke(
 }
 
 /// One of the caller's keys gets a successor.
-#[utoipa::path(post, path = "/users/me/keys/{id}/rotate", tag = "me", request_body = Overlap,
+#[utoipa::path(post, path = "/users/me/keys/{id}/rotate", operation_id = "rotate_own_key", tag = "me", request_body = Overlap,
     params(("id" = String, Path)),
     responses((status = 200, body = MadeKey),
-        (status = 400, description = "A field is unknown or not valid", body = Problems),
+        (status = 400, description = "A field is unknown or not valid", body = BadRequest),
         (status = 403, description = "Not a token for a password", body = Refused),
         (status = 404, description = "The caller has no such key", body = Refused),
         (status = 415, description = "Not JSON", body = Refused),

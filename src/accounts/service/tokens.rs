@@ -11,8 +11,9 @@ use serde_json::Map;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::answer::{Fault, Problems, Refused};
+use super::answer::{Fault, Refused};
 use super::desk::{Desk, LoggedIn};
+use super::document::BadRequest;
 use super::fields::Submitted;
 use super::users::permission_map;
 use crate::accounts::{Password, PasswordError};
@@ -56,11 +57,11 @@ impl Granted {
 
 /// A token for name and password; or, for an acting key, one of the visitor whom it names in the
 /// header `user_id`.
-#[utoipa::path(post, path = "/auth/token", tag = "auth",
+#[utoipa::path(post, path = "/auth/token", tag = "auth", security(()),
     request_body(content((Presented = "application/json"), (Presented = "application/x-www-form-urlencoded"))),
     responses(
         (status = 200, body = Granted),
-        (status = 400, description = "A field is missing or not valid", body = Problems),
+        (status = 400, description = "A field is missing or not valid", body = BadRequest),
         (status = 403, description = "Not the credentials of a user, or of a key that may act for others", body = Refused),
         (status = 413, description = "The body is too large"),
         (status = 415, description = "Neither JSON nor a form", body = Refused),

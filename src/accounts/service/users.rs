@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::answer::{Fault, Problem, Problems, Refused};
+use super::answer::{Fault, Problem, Refused};
 use super::desk::Desk;
+use super::document::BadRequest;
 use super::fields::Fields;
 use super::user_fields::{AccountStatus, Edited, NewUser};
 use crate::auth::{Account, AccountId, Permissions};
@@ -101,10 +102,10 @@ impl Slice {
 }
 
 /// Users, the oldest first.
-#[utoipa::path(get, path = "/users", tag = "users", params(Slice),
+#[utoipa::path(get, path = "/users", operation_id = "list_users", tag = "users", params(Slice),
     responses(
         (status = 200, body = Vec<User>),
-        (status = 400, description = "Not such a part of the list", body = Problems),
+        (status = 400, description = "Not such a part of the list", body = BadRequest),
         (status = 503, description = "No store; see Retry-After", body = Refused),
     ))]
 async fn list(
@@ -121,10 +122,10 @@ async fn list(
 }
 
 /// A new user.
-#[utoipa::path(post, path = "/users", tag = "users", request_body = NewUser,
+#[utoipa::path(post, path = "/users", operation_id = "create_user", tag = "users", request_body = NewUser,
     responses(
         (status = 200, body = User),
-        (status = 400, description = "A field is missing, unknown or not valid", body = Problems),
+        (status = 400, description = "A field is missing, unknown or not valid", body = BadRequest),
         (status = 403, description = "There is such a user, or the caller gives more than it has", body = Refused),
         (status = 413, description = "The body is too large"),
         (status = 415, description = "Not JSON", body = Refused),
@@ -141,7 +142,7 @@ async fn create(
 }
 
 /// One user.
-#[utoipa::path(get, path = "/users/{id}", tag = "users", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/users/{id}", operation_id = "read_user", tag = "users", params(("id" = String, Path)),
     responses(
         (status = 200, body = User),
         (status = 404, description = "There is no such user", body = Refused),
@@ -153,11 +154,11 @@ async fn read(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Result<J
 }
 
 /// Some of a user's settings are others. What they were no longer counts with the next request.
-#[utoipa::path(put, path = "/users/{id}", tag = "users", request_body = Edited,
+#[utoipa::path(put, path = "/users/{id}", operation_id = "edit_user", tag = "users", request_body = Edited,
     params(("id" = String, Path)),
     responses(
         (status = 200, body = User),
-        (status = 400, description = "A field is unknown or not valid", body = Problems),
+        (status = 400, description = "A field is unknown or not valid", body = BadRequest),
         (status = 403, description = "Another user is called so, or the user may do what the caller may not", body = Refused),
         (status = 404, description = "There is no such user", body = Refused),
         (status = 413, description = "The body is too large"),
@@ -177,7 +178,7 @@ async fn edit(
 }
 
 /// The user is no more, nor are the user's keys, tokens and sessions.
-#[utoipa::path(delete, path = "/users/{id}", tag = "users", params(("id" = String, Path)),
+#[utoipa::path(delete, path = "/users/{id}", operation_id = "delete_user", tag = "users", params(("id" = String, Path)),
     responses(
         (status = 200, description = "The user as it was", body = User),
         (status = 403, description = "The user may do what the caller may not", body = Refused),
