@@ -25,7 +25,7 @@ impl Gate {
 }
 
 /// Whether a browser opens it as a page of its own (Fetch Metadata §2).
-fn is_navigation(head: &Parts) -> bool {
+pub(super) fn is_navigation(head: &Parts) -> bool {
     let says = |name: &str, what: &str| {
         let value = head.headers.get(name).map(HeaderValue::as_bytes);
         value == Some(what.as_bytes())

@@ -121,6 +121,24 @@ async fn calls_of_the_panel_take_the_session_and_its_own_display_token() {
 }
 
 #[tokio::test]
+async fn a_panel_that_has_emptied_its_cookie_leads_to_the_login() {
+    let backend = Backend::start().await;
+    let sidecar = panel(&backend).await;
+    let mut browser = sidecar.browser("");
+    browser.log_in("alice").await;
+    assert_eq!(browser.open("/admin/").status().await, 200);
+    browser.set_cookie(DISPLAY, "");
+    let answer = browser.open("/admin/settings").send().await;
+    assert_eq!(
+        (answer.status, answer.header("location")),
+        (303, Some("/auth/login?referer=%2Fadmin%2Fsettings"))
+    );
+    assert_eq!(browser.fetch("GET", "/admin/assets/a.js").status().await, 200);
+    browser.log_in("alice").await;
+    assert_eq!(browser.open("/admin/settings").status().await, 200);
+}
+
+#[tokio::test]
 async fn the_cats_own_login_counts_no_more_where_users_are_ours() {
     let backend = Backend::start().await;
     let setup = Setup::cat(&backend).accounts();

@@ -30,8 +30,8 @@ pub(super) fn compile(
         } else {
             Namespace::Apart
         },
-        session_proof: match profile.accounts.display_cookie {
-            Some(_) => SessionProof::DisplayToken,
+        session_proof: match &profile.accounts.display_cookie {
+            Some(cookie) => SessionProof::DisplayToken(cookie.as_str().into()),
             None => SessionProof::Origin,
         },
     };

@@ -35,7 +35,7 @@ fn a_session_changes_something_only_from_a_page_of_ours() {
 fn where_it_takes_a_display_token_only_the_sessions_own_does() {
     let mut scene = scene();
     scene.publish(AccountSettings {
-        session_proof: SessionProof::DisplayToken,
+        session_proof: SessionProof::DisplayToken("display".into()),
         ..AccountSettings::default()
     });
     let (token, session) = scene.token(Purpose::Session);
@@ -58,6 +58,37 @@ fn where_it_takes_a_display_token_only_the_sessions_own_does() {
     assert_eq!(alone, Err(Denial::NoCredential));
 }
 
+#[test]
+fn a_page_without_its_display_token_is_opened_as_after_a_logout() {
+    let page = [
+        ("sec-fetch-mode", "navigate"),
+        ("sec-fetch-dest", "document"),
+    ];
+    let mut scene = scene();
+    let (_, session) = scene.token(Purpose::Session);
+    let alice = Ok("alice".to_owned());
+    assert_eq!(scene.cookie("GET", &session, &page), alice);
+    scene.publish(AccountSettings {
+        session_proof: SessionProof::DisplayToken("display".into()),
+        ..AccountSettings::default()
+    });
+    for (others, expected) in [
+        ("; display=x", alice.clone()),
+        ("; display=; display=x", alice.clone()),
+        ("; display=", Err(Denial::NoCredential)),
+        ("; displayed=x", Err(Denial::NoCredential)),
+        ("", Err(Denial::NoCredential)),
+    ] {
+        let cookies = format!("{session}{others}");
+        assert_eq!(scene.cookie("GET", &cookies, &page), expected, "{others}");
+        assert_eq!(
+            scene.cookie("GET", &cookies, &[]),
+            alice,
+            "not as a page: {others}"
+        );
+    }
+}
+
 /// What is said at a rule where no cookie counts.
 fn ignoring(scene: &mut Scene, method: &str, headers: &[(&str, &str)]) -> Result<(), Denial> {
     let api = Rule {
@@ -70,7 +101,8 @@ fn ignoring(scene: &mut Scene, method: &str, headers: &[(&str, &str)]) -> Result
 
 #[test]
 fn where_no_cookie_counts_a_session_does_beside_its_display_token() {
-    for session_proof in [SessionProof::Origin, SessionProof::DisplayToken] {
+    let displayed = SessionProof::DisplayToken("display".into());
+    for session_proof in [SessionProof::Origin, displayed] {
         let mut scene = scene();
         scene.publish(AccountSettings {
             session_proof,

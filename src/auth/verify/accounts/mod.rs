@@ -43,13 +43,13 @@ pub enum Namespace {
 }
 
 /// What a session's cookie takes besides, on a request that may change something.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum SessionProof {
     /// A page of ours as its origin.
     #[default]
     Origin,
-    /// Its display token as well, which only a page of ours can read.
-    DisplayToken,
+    /// Its display token as well, which only a page of ours can read: in the cookie of this name.
+    DisplayToken(Arc<str>),
 }
 
 /// What is known of the store.
@@ -122,8 +122,8 @@ impl Accounts {
     }
 
     /// What a session's cookie takes besides.
-    pub(in crate::auth) const fn session_proof(&self) -> SessionProof {
-        self.settings.session_proof
+    pub(in crate::auth) const fn session_proof(&self) -> &SessionProof {
+        &self.settings.session_proof
     }
 
     fn known(&self) -> Result<&Directory, Unread> {
