@@ -53,6 +53,11 @@ def npm(name, packages):
     return folder
 
 
+def chromium():
+    """The browser, where there is one."""
+    return next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+
+
 def python_3_12():
     """A Python 3.12 that runs: on the path, or kept by pyenv."""
     pyenv = pathlib.Path(os.environ.get("PYENV_ROOT", pathlib.Path.home() / ".pyenv"))

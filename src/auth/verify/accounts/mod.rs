@@ -48,7 +48,7 @@ pub enum SessionProof {
     /// A page of ours as its origin.
     #[default]
     Origin,
-    /// Its display token as well, which only a page of ours can read: in the cookie of this name.
+    /// Its display token as well, which no page of another host can read: in the cookie of this name.
     DisplayToken(Arc<str>),
 }
 
