@@ -1,8 +1,8 @@
 //! [`Change`]: one mutation of the store as a value.
 
 use crate::auth::{
-    Account, AccountId, KeyName, PasswordHash, Permissions, Revocation, SigningKey, Status,
-    StoredKey, UserId,
+    Account, AccountId, KeyName, KeyOwner, PasswordHash, Permissions, Revocation, SigningKey,
+    Status, StoredKey, UserId,
 };
 use crate::clock::Timestamp;
 
@@ -125,10 +125,15 @@ impl Change {
     #[must_use]
     pub fn detail(&self) -> String {
         match self {
-            Self::CreateAccount(account) => format!("username={}", account.username),
+            Self::CreateAccount(account) => {
+                let (name, granted) = (&account.username, granted(&account.permissions));
+                format!("username={name} {granted} {}", account.status.as_str())
+            }
             Self::EditAccount { edit, .. } => edit.to_string(),
-            Self::CreateKey(key) => format!("beginning={}", key.beginning),
-            Self::RotateKey { next, ends, .. } => format!("next={} ends={ends}", next.name),
+            Self::CreateKey(key) => key_detail(key),
+            Self::RotateKey { next, ends, .. } => {
+                format!("ends={ends} next={} {}", next.name, key_detail(next))
+            }
             Self::RevokeTokensOf { issued_until, .. } | Self::RevokeAllTokens { issued_until } => {
                 format!("issued-until={issued_until}")
             }
@@ -142,6 +147,30 @@ impl Change {
     }
 }
 
+/// What whoever gives a key gives away with it.
+fn key_detail(key: &StoredKey) -> String {
+    let owner = match &key.owner {
+        KeyOwner::Account(id) => format!("account={id}"),
+        KeyOwner::Bound(user) => format!("user={user}"),
+        KeyOwner::Acting(globs) => {
+            let globs: Vec<_> = globs.iter().map(ToString::to_string).collect();
+            format!("acts-as={}", globs.join(","))
+        }
+    };
+    let (beginning, transports) = (&key.beginning, key.transports.as_str());
+    let granted = granted(&key.permissions);
+    let expires = match key.expires {
+        Some(end) => end.to_string(),
+        None => "never".to_owned(),
+    };
+    format!("beginning={beginning} {owner} {granted} transports={transports} expires={expires}")
+}
+
+fn granted(permissions: &Permissions) -> String {
+    let grants: Vec<_> = permissions.iter().map(ToString::to_string).collect();
+    format!("permissions={}", grants.join(","))
+}
+
 impl std::fmt::Display for AccountEdit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut words = Vec::new();
@@ -151,10 +180,7 @@ impl std::fmt::Display for AccountEdit {
                 .map(|name| format!("username={name}")),
         );
         words.extend(self.password.as_ref().map(|_| "password".to_owned()));
-        words.extend(self.permissions.as_ref().map(|permissions| {
-            let grants: Vec<_> = permissions.iter().map(ToString::to_string).collect();
-            format!("permissions={}", grants.join(","))
-        }));
+        words.extend(self.permissions.as_ref().map(granted));
         words.extend(self.status.map(|status| status.as_str().to_owned()));
         f.write_str(&words.join(" "))
     }

@@ -178,7 +178,8 @@ async fn the_audit_log_says_who_did_what_newest_first() {
     for name in ["alice", "bob"] {
         create(&sidecar, name).await;
     }
-    sidecar.done(&["user", "update", "bob", "--disable"], "").await;
+    let edit = ["user", "update", "bob", "--disable", "--permission", "MEMORY:READ"];
+    sidecar.done(&edit, "").await;
     let actions = |log: &Value| -> Vec<String> {
         let entry = |entry: &Value| {
             format!("{} {} {}", entry["revision"], entry["action"], entry["detail"])
@@ -186,10 +187,16 @@ async fn the_audit_log_says_who_did_what_newest_first() {
         };
         log.as_array().unwrap().iter().map(entry).collect()
     };
-    let all =
-        ["7 user.edit disabled", "6 user.create username=bob", "5 user.create username=alice"];
-    let log = actions(&printed(&sidecar, &["store", "audit"]).await);
+    let all = [
+        "7 user.edit permissions=MEMORY:READ disabled",
+        "6 user.create username=bob permissions= enabled",
+        "5 user.create username=alice permissions= enabled",
+    ];
+    let printed_log = printed(&sidecar, &["store", "audit"]).await;
+    let log = actions(&printed_log);
     assert_eq!(log[..3], all);
+    let author = printed_log[0]["author"].as_str().unwrap();
+    assert!(author.starts_with("uid "), "{author}");
     assert!(log[3..].iter().all(|entry| entry.contains("signing-key.create")), "{log:?}");
     let page = printed(&sidecar, &["store", "audit", "--limit", "1", "--before", "7"]).await;
     assert_eq!(actions(&page), all[1..2]);

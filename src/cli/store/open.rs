@@ -104,10 +104,13 @@ fn path(config: &Config) -> anyhow::Result<&Path> {
     Ok(&accounts.store)
 }
 
-/// The system's user, at a command.
+/// The system's user, at a command: the number says who it is, the name is only what the environment
+/// calls it.
 fn author(now: Timestamp) -> Author {
+    let uid = rustix::process::getuid().as_raw();
+    let name = env::var("USER").unwrap_or_else(|_| "unknown".to_owned());
     Author {
-        name: env::var("USER").unwrap_or_else(|_| "unknown".to_owned()),
+        name: format!("uid {uid} ({name})"),
         from: "cli".to_owned(),
         at: now,
     }
