@@ -132,13 +132,12 @@ async fn rotate(
         owner: old.owner.clone(),
         permissions: old.permissions.clone(),
         transports: old.transports,
-        // As long a time as the old one had.
-        expires: old.expires.map(|end| now.after(old.created.until(end))),
+        expires: old.end_of_successor(now),
     };
     let (key, next) = next.generate(None)?;
     let change = Change::RotateKey {
         name: old.name.clone(),
-        ends: now.after(Duration::from_secs(overlap.into())),
+        ends: old.ends_by(now.after(Duration::from_secs(overlap.into()))),
         next: next.clone(),
     };
     desk.ledger().make(change, &actor).await?;

@@ -72,6 +72,9 @@ pub enum Refusal {
     /// There is no such key.
     #[error("there is no such key")]
     NoSuchKey,
+    /// The key counts no more, so nothing can take its place.
+    #[error("the key has ended: make a new one")]
+    KeyEnded,
     /// There is a signing key of this name.
     #[error("there is such a signing key already")]
     SigningKeyTaken,
@@ -194,9 +197,12 @@ fn rotate_key<R: Rows>(
     let Some(mut key) = rows.key(name)? else {
         return Ok(Err(Refusal::NoSuchKey));
     };
+    if key.expires.is_some_and(|end| end <= next.created) {
+        return Ok(Err(Refusal::KeyEnded));
+    }
     let created = create_key(next, rows)?;
     Ok(created.map(|mut records| {
-        key.expires = Some(key.expires.map_or(ends, |expires| expires.min(ends)));
+        key.expires = Some(key.ends_by(ends));
         records.push(Record::Key(key));
         records
     }))

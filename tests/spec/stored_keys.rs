@@ -89,6 +89,22 @@ async fn an_acting_key_names_whom_it_may_and_its_successor_too() {
 }
 
 #[tokio::test]
+async fn a_rotation_prolongs_nothing_and_what_has_ended_is_not_rotated() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    create(&sidecar, &["--user", "bob", "--id", "short", "--expires", "1h"]).await;
+    let (_, listed) = key(&sidecar, &["list", "--format", "json"]).await;
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    let (code, rotated) = key(&sidecar, &["rotate", "short", "--format", "json"]).await;
+    let rotated: Value = serde_json::from_str(&rotated).unwrap();
+    assert_eq!((code, &rotated["earlier_ends"]), (0, &listed[0]["expires"]));
+    let ended = ["rotate", "short", "--overlap", "0s", "--id", "shorter", "--format", "json"];
+    assert_eq!(key(&sidecar, &ended).await.0, 0);
+    let (code, said) = key(&sidecar, &["rotate", "short"]).await;
+    assert_eq!((code, said.contains("the key has ended")), (1, true), "{said}");
+}
+
+#[tokio::test]
 async fn a_store_that_cannot_be_read_takes_nothing_from_declared_keys() {
     let backend = Backend::start().await;
     let accounts = "[accounts]\nstore = \"users.db\"\n";

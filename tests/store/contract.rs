@@ -248,15 +248,25 @@ async fn a_rotated_key_ends_when_it_is_told_to_or_before_and_keeps_its_uses() {
         ends: Timestamp::from_secs(ends),
         next: key(next, alice.id),
     };
+    let after_its_end = Change::RotateKey {
+        name: KeyName::parse("first").unwrap(),
+        ends: Timestamp::from_secs(90),
+        next: StoredKey {
+            created: Timestamp::from_secs(50),
+            ..key("late", alice.id)
+        },
+    };
     let changes = vec![
         Change::CreateAccount(alice.clone()),
         Change::CreateKey(key("first", alice.id)),
         rotate(50, "second"),
         rotate(70, "third"),
         rotate(40, "second"),
+        after_its_end,
     ];
     each(changes, async |store, outcomes| {
         assert_eq!(outcomes[4], Err(Refusal::KeyTaken.into()));
+        assert_eq!(outcomes[5], Err(Refusal::KeyEnded.into()));
         let (directory, revision) = store.load().await.unwrap();
         let first = KeyName::parse("first").unwrap();
         let ends = directory.key_named(&first).unwrap().expires;

@@ -141,6 +141,7 @@ impl Fault {
             Self::Refused(Refusal::KeyTaken | Refusal::SigningKeyTaken) => {
                 (StatusCode::CONFLICT, "Cannot duplicate key")
             }
+            Self::Refused(Refusal::KeyEnded) => (StatusCode::CONFLICT, "The key has ended"),
             Self::TooSoon(_) => (StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
             Self::StoreFull => (StatusCode::INSUFFICIENT_STORAGE, "No space left"),
             Self::Busy | Self::StoreGone => (StatusCode::SERVICE_UNAVAILABLE, "Not available now"),

@@ -212,6 +212,7 @@ async fn revoke(
         (status = 400, description = "A field is unknown or not valid", body = BadRequest),
         (status = 403, description = "Not a token for a password", body = Refused),
         (status = 404, description = "The caller has no such key", body = Refused),
+        (status = 409, description = "The key has ended", body = Refused),
         (status = 415, description = "Not JSON", body = Refused),
         (status = 503, description = "No store; see Retry-After", body = Refused)))]
 async fn rotate(
@@ -223,12 +224,11 @@ async fn rotate(
     let (account, actor) = desk.logged_in(&caller)?;
     let old = desk.own_key(&account, &id)?;
     let now = Timestamp::now();
-    // As long a time as the old one had.
-    let expires = old.expires.map(|end| now.after(old.created.until(end)));
+    let expires = old.end_of_successor(now);
     let (key, next) = made(None, &account, old.permissions.clone(), expires)?;
     let change = Change::RotateKey {
+        ends: old.ends_by(now.after(seconds(overlap))),
         name: old.name,
-        ends: now.after(seconds(overlap)),
         next: next.clone(),
     };
     desk.ledger.make(change, &actor).await?;

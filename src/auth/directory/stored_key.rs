@@ -32,6 +32,19 @@ pub struct StoredKey {
 impl StoredKey {
     /// What every generated key begins with.
     pub const PREFIX: &str = "dw_";
+
+    /// When it ends, if it is to end then at the latest.
+    #[must_use]
+    pub fn ends_by(&self, latest: Timestamp) -> Timestamp {
+        self.expires.map_or(latest, |end| end.min(latest))
+    }
+
+    /// When one that follows it now ends: it is good for as long as this one was to be.
+    #[must_use]
+    pub fn end_of_successor(&self, now: Timestamp) -> Option<Timestamp> {
+        let good_for = |end| self.created.until(end);
+        self.expires.map(|end| now.after(good_for(end)))
+    }
 }
 
 /// Whom a key of the store speaks for.

@@ -1,7 +1,5 @@
 //! `doorward key rotate`: a key of the store gets a successor, and both count for a while.
 
-use std::time::Duration;
-
 use anyhow::Context as _;
 use serde::Serialize;
 
@@ -68,12 +66,10 @@ impl Rotate {
             digest: key.digest(),
             beginning: key.beginning().into(),
             created: now,
-            expires: earlier
-                .expires
-                .map(|ends| now.after(lifetime(earlier, ends))),
+            expires: earlier.end_of_successor(now),
             ..earlier.clone()
         };
-        let ends = now.after(self.overlap.0);
+        let ends = earlier.ends_by(now.after(self.overlap.0));
         let name = self.earlier.clone();
         store.apply(Change::RotateKey { name, ends, next }, now)?;
         let rotated = Rotated {
@@ -90,9 +86,4 @@ impl Rotate {
         })?;
         Ok(Exit::Done)
     }
-}
-
-/// As long as the earlier key was good for.
-fn lifetime(earlier: &StoredKey, ends: Timestamp) -> Duration {
-    earlier.created.until(ends)
 }
