@@ -129,6 +129,9 @@ impl App {
         } else {
             "http"
         };
+        if let Some(desk) = desk.clone() {
+            metrics.watch_logins(move || desk.login_counts());
+        }
         let requests = start_control(controller, news, &readiness)?;
         let office = |oversight| Office {
             reader: reader.clone(),

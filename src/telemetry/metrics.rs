@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::cells::{ByName, Counter, Histogram};
+use super::logins::{LoginCounts, LoginSource};
 use super::reloads::{ReloadReport, ReloadState};
 use super::writer::LogSink;
 use crate::clock::Timestamp;
@@ -18,6 +19,7 @@ use crate::clock::Timestamp;
 pub struct Metrics {
     pub(super) workers: Vec<Arc<WorkerMetrics>>,
     pub(super) log: OnceLock<LogSink>,
+    pub(super) logins: OnceLock<LoginSource>,
     control: Mutex<ControlMetrics>,
 }
 
@@ -48,6 +50,7 @@ impl Metrics {
         Self {
             workers: (0..workers).map(|_| Arc::default()).collect(),
             log: OnceLock::new(),
+            logins: OnceLock::new(),
             control: Mutex::default(),
         }
     }
@@ -63,6 +66,11 @@ impl Metrics {
     /// Reports the lines that this sink drops; the first sink counts.
     pub fn watch_log(&self, sink: LogSink) {
         let _ = self.log.set(sink);
+    }
+
+    /// Reports what this says of logins; the first one counts.
+    pub fn watch_logins(&self, counts: impl Fn() -> LoginCounts + Send + Sync + 'static) {
+        let _ = self.logins.set(LoginSource(Box::new(counts)));
     }
 
     /// A unit (the configuration, a certificate, a key file) was read again and is in use.

@@ -10,6 +10,7 @@ mod cells;
 mod escape;
 mod events;
 mod exposition;
+pub mod logins;
 pub mod metrics;
 mod process;
 pub mod reloads;

@@ -3,7 +3,7 @@
 use super::cells::{BOUNDS, ByName, Counter, Histogram, OVERFLOW};
 use super::exposition::Exposition;
 use super::metrics::{CLOSE_CODES, Metrics, StoreState, WorkerMetrics};
-use super::process;
+use super::{logins, process};
 use crate::clock::Timestamp;
 
 /// Prints the whole page: traffic, backend, control plane, process.
@@ -14,6 +14,9 @@ pub(super) fn render(metrics: &Metrics) -> String {
     tunnels(&mut page, metrics);
     upstream(&mut page, metrics);
     control(&mut page, metrics);
+    if let Some(source) = metrics.logins.get() {
+        logins::render(&mut page, source.0());
+    }
     process::render(&mut page);
     page.finish()
 }
@@ -293,6 +296,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::telemetry::logins::LoginCounts;
 
     #[test]
     fn workers_are_summed_by_label() {
@@ -365,6 +369,7 @@ mod tests {
         let manual = include_str!("../../docs/operations.md");
         let metrics = Metrics::new(1);
         metrics.published(1, Timestamp::from_secs(1));
+        metrics.watch_logins(LoginCounts::default);
         metrics.watch_log(super::super::writer::LogSink::new(std::io::sink()));
         for line in metrics.render().lines() {
             if let Some(name) = line

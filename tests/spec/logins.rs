@@ -104,7 +104,10 @@ async fn failures_slow_down_who_fails_and_nobody_elsewhere() {
     let from = |address: &str, password: &str| {
         sidecar.log_in("alice", password).header("X-Forwarded-For", address)
     };
-    let mut refused = None;
+    let logins = async |outcome: &str| {
+        sidecar.metric(&format!("doorward_logins_total{{outcome=\"{outcome}\"}}")).await
+    };
+    let (mut refused, mut failed) = (None, logins("failed").await.unwrap());
     for _ in 0..20 {
         let answer = from("192.0.2.1", "not her password").send().await;
         if answer.status == 429 {
@@ -112,11 +115,17 @@ async fn failures_slow_down_who_fails_and_nobody_elsewhere() {
             break;
         }
         assert_eq!(answer.status, 403);
+        failed += 1.0;
     }
     let refused = refused.expect("twenty failures in a row");
     assert!(refused.header("retry-after").unwrap().parse::<u32>().unwrap() >= 1);
     assert_eq!(from("192.0.2.1", PASSWORD).status().await, 429);
     assert_eq!(from("198.51.100.7", PASSWORD).status().await, 200);
+    for (outcome, count) in
+        [("succeeded", 1.0), ("failed", failed), ("throttled", 2.0), ("busy", 0.0)]
+    {
+        assert_eq!(logins(outcome).await, Some(count), "{outcome}");
+    }
 }
 
 #[tokio::test]

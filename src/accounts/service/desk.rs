@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Actor, Fault, Ledger};
+use super::{Actor, Fault, Ledger, outcomes::Outcomes};
 use crate::accounts::{
     Hashing, HashingError, HashingPool, Login, Password, Places, Throttle, ThrottleLimits, Verdict,
 };
@@ -13,6 +13,7 @@ use crate::proxy::Caller;
 use crate::snapshot::live::Reader;
 use crate::snapshot::{AccountsService, Snapshot};
 use crate::store::Change;
+use crate::telemetry::logins::LoginCounts;
 
 /// What all answers about users are made from.
 pub struct Desk {
@@ -21,6 +22,7 @@ pub struct Desk {
     pool: HashingPool,
     /// Who failed to log in lately.
     pub throttle: Throttle,
+    outcomes: Outcomes,
     /// What holds should a reload take the section away: the store stays until the process ends.
     began_with: Arc<AccountsService>,
 }
@@ -54,6 +56,7 @@ impl Desk {
             ledger: parts.ledger,
             pool: parts.pool,
             throttle: Throttle::new(ThrottleLimits::default()),
+            outcomes: Outcomes::default(),
             began_with: parts.settings,
         }
     }
@@ -97,6 +100,32 @@ impl Desk {
     /// The user of this name and password. Whatever of both is wrong, it says the same in the same
     /// time.
     pub(super) async fn log_in(
+        &self,
+        name: &str,
+        password: Password,
+        caller: &Caller,
+    ) -> Result<LoggedIn, Fault> {
+        let login = self.try_login(name, password, caller).await;
+        self.outcomes.note(&login);
+        login
+    }
+
+    /// What became of logins, and how many passwords are waiting.
+    #[must_use]
+    pub fn login_counts(&self) -> LoginCounts {
+        let (outcomes, hashing) = (&self.outcomes, self.pool.counts());
+        LoginCounts {
+            succeeded: outcomes.succeeded.count(),
+            failed: outcomes.failed.count(),
+            throttled: outcomes.throttled.count(),
+            busy: outcomes.busy.count(),
+            unavailable: outcomes.unavailable.count(),
+            waiting: hashing.queued,
+            hashed: hashing.done,
+        }
+    }
+
+    async fn try_login(
         &self,
         name: &str,
         password: Password,

@@ -19,6 +19,7 @@ mod keeping;
 mod ledger;
 mod login;
 mod new_key;
+mod outcomes;
 mod own_keys;
 mod page;
 mod referer;
