@@ -86,6 +86,9 @@ async fn an_acting_key_names_whom_it_may_and_its_successor_too() {
     let ends = |at: usize| listed[at]["expires"].is_string();
     assert_eq!((listed[0]["id"].as_str(), ends(0), ends(1)), (Some("site"), true, false));
     assert!(!listed.to_string().contains(&site), "no list shows a key");
+    create(&sidecar, &["--user", "bob"]).await;
+    let (_, table) = key(&sidecar, &["list"]).await;
+    assert!(table.contains("acts as visitor-*") && table.contains("bound to bob"), "{table}");
 }
 
 #[tokio::test]

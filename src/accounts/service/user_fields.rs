@@ -108,7 +108,7 @@ pub(super) fn permissions(map: &PermissionMap, known: &Vocabulary) -> Result<Per
         }
     }
     if unknown {
-        let msg = "There is no such permission: see /auth/available-permissions";
+        let msg = "There is no such permission: those there are, are at /auth/available-permissions, where users log in";
         return Err(Fault::field("permissions", msg));
     }
     Ok(permissions.into_iter().collect())

@@ -33,6 +33,8 @@ pub(super) struct List {
 struct Listed {
     id: String,
     beginning: String,
+    /// What it is: of a user of the store, bound to an id that nobody logs in by, or acting for others.
+    owner: Owner,
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -42,6 +44,14 @@ struct Listed {
     expires: Option<String>,
     /// To the minute; none of a key that was never used.
     last_used: Option<String>,
+}
+
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Owner {
+    Account,
+    Bound,
+    Acting,
 }
 
 impl List {
@@ -63,17 +73,22 @@ impl List {
 
 impl Listed {
     fn new(key: &StoredKey, directory: &Directory, last_used: Option<Timestamp>) -> Self {
-        let (user, acts_as) = match &key.owner {
+        let (owner, user, acts_as) = match &key.owner {
             KeyOwner::Account(id) => {
-                let owner = directory.account(*id);
-                (owner.map(|owner| owner.username.to_string()), Vec::new())
+                let user = directory.account(*id);
+                let name = user.map(|user| user.username.to_string());
+                (Owner::Account, name, Vec::new())
             }
-            KeyOwner::Bound(user) => (Some(user.to_string()), Vec::new()),
-            KeyOwner::Acting(globs) => (None, globs.iter().map(ToString::to_string).collect()),
+            KeyOwner::Bound(user) => (Owner::Bound, Some(user.to_string()), Vec::new()),
+            KeyOwner::Acting(globs) => {
+                let globs = globs.iter().map(ToString::to_string).collect();
+                (Owner::Acting, None, globs)
+            }
         };
         Self {
             id: key.name.to_string(),
             beginning: key.beginning.to_string(),
+            owner,
             user,
             acts_as,
             permissions: key.permissions.iter().map(ToString::to_string).collect(),
@@ -89,7 +104,11 @@ fn table(keys: &[Listed]) -> String {
     let width = keys.iter().map(|key| key.id.len()).max().unwrap_or(0);
     let mut text = String::new();
     for key in keys {
-        let whom = key.user.clone().unwrap_or_else(|| key.acts_as.join(" "));
+        let whom = match (key.owner, &key.user) {
+            (Owner::Account, Some(user)) => format!("of {user}"),
+            (Owner::Bound, Some(user)) => format!("bound to {user}"),
+            _ => format!("acts as {}", key.acts_as.join(" ")),
+        };
         let ends = key.expires.as_deref().unwrap_or("never");
         let used = key.last_used.as_deref().unwrap_or("never");
         // A string takes everything.
