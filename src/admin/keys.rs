@@ -86,6 +86,7 @@ async fn create(
 ) -> Result<Json<MadeKey>, Refusal> {
     let id = new.id.clone();
     let new = new.understood(&desk, Timestamp::now())?;
+    actor.check_gives_key_of(&new.owner, &*desk.directory()?)?;
     actor.check_gives(&new.permissions)?;
     let (key, stored) = new.generate(id.as_deref())?;
     let change = Change::CreateKey(stored.clone());
@@ -121,7 +122,8 @@ async fn rotate(
 ) -> Result<Json<MadeKey>, Refusal> {
     let directory = desk.directory()?;
     let old = find(&directory, &id)?;
-    // Whoever is shown the new key has what it opens.
+    // Whoever is shown the new key has what it opens, and is whom it speaks for.
+    actor.check_gives_key_of(&old.owner, &directory)?;
     actor.check_gives(
         directory
             .permissions_of(old.digest)

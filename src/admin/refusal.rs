@@ -68,6 +68,8 @@ impl Refusal {
                 "There is no store: the configuration has no [accounts]",
             ),
             Self::NoSuchSession => (StatusCode::NOT_FOUND, "Session not found"),
+            // Who comes here has shown a credential that is good: it is told why.
+            Self::Fault(Fault::TooMuch) => (StatusCode::FORBIDDEN, "More than you may give"),
             Self::Fault(_) => return None,
         })
     }

@@ -97,6 +97,41 @@ async fn who_may_use_it_gives_no_more_than_it_has() {
 }
 
 #[tokio::test]
+async fn who_may_not_everything_is_given_nobody_elses_name() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    sidecar.user("chief", &json!({ "USERS": ["LIST"] })).await;
+    sidecar.user("mine", &json!({})).await;
+    for key in [
+        json!({ "id": "chiefs", "user": "chief", "permissions": {} }),
+        json!({ "id": "bound", "user": "somebody", "permissions": {} }),
+        json!({ "id": "acting", "acts_as": ["visitor-*"], "permissions": {} }),
+    ] {
+        done(&sidecar, "POST", "/keys", key).await;
+    }
+    let operator = async |path: &str, body: Value| {
+        let answer = sidecar.admin("POST", path).key("operator").json(&body).ask().await;
+        (answer.status, answer.text())
+    };
+    for body in [
+        json!({ "user": "chief", "permissions": {} }),
+        json!({ "user": "anybody", "permissions": {} }),
+        json!({ "acts_as": ["*"], "permissions": {} }),
+        json!({ "acts_as": ["visitor-1"], "permissions": {} }),
+    ] {
+        let (status, text) = operator("/keys", body.clone()).await;
+        assert_eq!((status, text.contains("More than you may give")), (403, true), "{body} {text}");
+    }
+    for key in ["chiefs", "bound", "acting"] {
+        let (status, text) = operator(&format!("/keys/{key}/rotate"), json!({})).await;
+        assert_eq!((status, text.contains("More than you may give")), (403, true), "{key} {text}");
+    }
+    let (status, made) = operator("/keys", json!({ "id": "m", "user": "mine" })).await;
+    assert_eq!(status, 200, "{made}");
+    assert_eq!(operator("/keys/m/rotate", json!({})).await.0, 200, "who may no more than itself");
+}
+
+#[tokio::test]
 async fn keys_are_made_shown_once_rotated_and_revoked() {
     let backend = Backend::start().await;
     let sidecar = sidecar(&backend).await;

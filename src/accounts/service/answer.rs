@@ -31,6 +31,9 @@ pub enum Fault {
     /// The caller may not do this.
     #[error("the caller may not do this")]
     Forbidden,
+    /// The caller would give more than it has.
+    #[error("nobody gives more than it has")]
+    TooMuch,
     /// There is no such user.
     #[error("there is no such user")]
     NoSuchUser,
@@ -129,7 +132,9 @@ impl Fault {
                 "Unsupported content type",
             ),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Content too large"),
-            Self::Credentials | Self::Forbidden => (StatusCode::FORBIDDEN, "Invalid Credentials"),
+            Self::Credentials | Self::Forbidden | Self::TooMuch => {
+                (StatusCode::FORBIDDEN, "Invalid Credentials")
+            }
             Self::NoSuchUser | Self::Refused(Refusal::NoSuchUser) => {
                 (StatusCode::NOT_FOUND, "User not found")
             }

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::Fault;
-use crate::auth::{Identity, Permissions};
+use crate::auth::{Directory, Identity, KeyOwner, Permission, Permissions};
 use crate::clock::Timestamp;
 use crate::proxy::Caller;
 use crate::store::{Author, Change, Revision, Store, StoreError};
@@ -62,7 +62,27 @@ impl Actor {
         if self.permissions.include(permissions) {
             Ok(())
         } else {
-            Err(Fault::Forbidden)
+            Err(Fault::TooMuch)
+        }
+    }
+
+    /// Nobody gives a key that speaks for somebody who may do more, whatever the key itself may:
+    /// the backend is told a name, and knows what that one may. Who else is called so is not for
+    /// us to know, so that only somebody who may do everything gives any other name.
+    ///
+    /// # Errors
+    /// When the owner may do what the actor may not, or is nobody of the directory's.
+    pub fn check_gives_key_of(&self, owner: &KeyOwner, directory: &Directory) -> Result<(), Fault> {
+        match owner {
+            KeyOwner::Account(id) => {
+                let account = directory.account(*id).ok_or(Fault::NoSuchUser)?;
+                self.check_gives(&account.permissions)
+            }
+            KeyOwner::Bound(_) | KeyOwner::Acting(_) => {
+                let everything = Permission::new("*", "*");
+                let may_all = everything.is_ok_and(|all| self.permissions.allow(&all));
+                may_all.then_some(()).ok_or(Fault::TooMuch)
+            }
         }
     }
 }
