@@ -43,7 +43,7 @@ pub enum Change {
     },
     /// A key is no more.
     RevokeKey(KeyName),
-    /// A token counts no more.
+    /// A token counts no more; of one that was revoked before, the later end is kept.
     RevokeToken(Revocation),
     /// A user's tokens that were issued until then count no more.
     RevokeTokensOf {

@@ -3,7 +3,7 @@
 use super::{AccountEdit, Change};
 use crate::auth::{
     Account, AccountId, KeyDigest, KeyName, KeyOwner, Kid, Record, Revocation, SigningKey,
-    StoredKey, UserId,
+    StoredKey, TokenId, UserId,
 };
 use crate::clock::Timestamp;
 
@@ -42,6 +42,11 @@ pub trait Rows {
     /// # Errors
     /// When the row can't be read.
     fn signing_keys(&self) -> Result<Vec<SigningKey>, Self::Error>;
+    /// The revocation of this token.
+    ///
+    /// # Errors
+    /// When the row can't be read.
+    fn revocation(&self, token: TokenId) -> Result<Option<Revocation>, Self::Error>;
     /// Revocations of tokens whose time was over by then anyway.
     ///
     /// # Errors
@@ -106,7 +111,14 @@ pub fn effect<R: Rows>(
             Some(_) => Ok(vec![Record::KeyGone(name.clone())]),
             None => Err(Refusal::NoSuchKey),
         }),
-        Change::RevokeToken(revocation) => Ok(Ok(vec![Record::Revoked(*revocation)])),
+        Change::RevokeToken(revocation) => {
+            let mut kept = *revocation;
+            // Whoever revokes it again may know less of its end.
+            if let Some(earlier) = rows.revocation(kept.token)? {
+                kept.until = kept.until.max(earlier.until);
+            }
+            Ok(Ok(vec![Record::Revoked(kept)]))
+        }
         Change::RevokeTokensOf { id, issued_until } => with_account(*id, rows, |mut account| {
             account.tokens_end = account.tokens_end.max(*issued_until);
             vec![Record::Account(account)]

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::auth::{
     Account, AccountId, Directory, KeyDigest, KeyName, Record, Revocation, SigningKey, StoredKey,
-    UserId,
+    TokenId, UserId,
 };
 use crate::clock::Timestamp;
 
@@ -163,6 +163,10 @@ impl Rows for Directory {
     fn signing_keys(&self) -> Result<Vec<SigningKey>, Infallible> {
         let keys = self.signing_keys().iter();
         Ok(keys.map(|key| SigningKey::clone(key)).collect())
+    }
+
+    fn revocation(&self, token: TokenId) -> Result<Option<Revocation>, Infallible> {
+        Ok(self.revocation(token))
     }
 
     fn revocations_over(&self, by: Timestamp) -> Result<Vec<Revocation>, Infallible> {

@@ -56,6 +56,7 @@ pub(crate) fn key(name: &str, owner: AccountId) -> StoredKey {
 }
 
 /// A directory that follows a store by its changes.
+#[derive(Default)]
 pub(crate) struct Follower {
     pub(crate) directory: Directory,
     pub(crate) revision: Revision,
@@ -313,6 +314,31 @@ async fn what_is_over_is_forgotten_and_nothing_else() {
             panic!("forgotten too early");
         };
         assert!(records.iter().any(|it| matches!(it, Record::Account(_))));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_that_is_revoked_again_is_remembered_until_the_later_end() {
+    let token = TokenId::random();
+    let revoke = |until| {
+        Change::RevokeToken(Revocation {
+            token,
+            until: Timestamp::from_secs(until),
+        })
+    };
+    let prune = Change::Prune {
+        over: Timestamp::from_secs(8),
+    };
+    let changes = vec![revoke(5), revoke(9), revoke(7), prune];
+    each(changes, async |store, outcomes| {
+        assert!(outcomes.iter().all(Result::is_ok));
+        let (directory, _) = store.load().await.unwrap();
+        let kept = directory.revocation(token).map(|one| one.until);
+        assert_eq!(kept, Some(Timestamp::from_secs(9)));
+        let mut follower = Follower::default();
+        follower.catch_up(store).await;
+        assert_eq!(follower.directory, directory);
     })
     .await;
 }

@@ -113,6 +113,13 @@ impl Directory {
         self.revoked.look_up(&token).is_some()
     }
 
+    /// The revocation of this token, if it was revoked by itself.
+    #[must_use]
+    pub fn revocation(&self, token: TokenId) -> Option<Revocation> {
+        let until = *self.revoked.look_up(&token)?;
+        Some(Revocation { token, until })
+    }
+
     /// Tokens that were revoked by themselves, in no order.
     pub fn revocations(&self) -> impl Iterator<Item = Revocation> {
         self.revoked.iter().map(|(token, until)| Revocation {

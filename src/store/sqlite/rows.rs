@@ -56,14 +56,6 @@ impl StoredRows<'_> {
         self.one(query, [mark.as_str()], |row| row.get(0))
     }
 
-    pub(super) fn revocation(&self, token: TokenId) -> Result<Option<Revocation>, StoreError> {
-        self.one(
-            "SELECT * FROM revocation WHERE token = ?1",
-            [token],
-            revocation,
-        )
-    }
-
     pub(super) fn signing_key(&self, kid: &Kid) -> Result<Option<SigningKey>, StoreError> {
         self.one(
             "SELECT * FROM signing_key WHERE kid = ?1",
@@ -137,6 +129,14 @@ impl Rows for StoredRows<'_> {
 
     fn signing_keys(&self) -> Result<Vec<SigningKey>, StoreError> {
         self.all("SELECT * FROM signing_key", [], signing_key)
+    }
+
+    fn revocation(&self, token: TokenId) -> Result<Option<Revocation>, StoreError> {
+        self.one(
+            "SELECT * FROM revocation WHERE token = ?1",
+            [token],
+            revocation,
+        )
     }
 
     fn revocations_over(&self, by: Timestamp) -> Result<Vec<Revocation>, StoreError> {
