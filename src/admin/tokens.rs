@@ -1,7 +1,6 @@
 //! `/tokens/revoke` and `/revocations`: tokens of ours that count no more.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::{Extension, Json};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -17,10 +16,6 @@ use crate::accounts::service::{Actor, Desk, Fault, Fields, parse_id};
 use crate::auth::{AccountId, Kid, Revocation, TokenId};
 use crate::clock::Timestamp;
 use crate::store::Change;
-
-/// How long a revocation stays at least. When its token ends is not known from its name, and
-/// lifetimes may have been longer when it was made.
-const A_YEAR: Duration = Duration::from_hours(366 * 24);
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Office>> {
     OpenApiRouter::new()
@@ -117,7 +112,7 @@ impl WhichTokens {
             } => {
                 let id = Uuid::try_parse(&jti).map(TokenId);
                 let id = id.map_err(|_| Fault::field("jti", "A UUID"))?;
-                Ok(of_one(id, desk, now))
+                Ok(Change::RevokeToken(of_one(id, desk, now)))
             }
             Self {
                 jti: None,
@@ -127,8 +122,9 @@ impl WhichTokens {
             } => {
                 let msg =
                     "Not a token of doorward's own: an issuer's is revoked by `issuer.revoked`";
-                let id = own_id(&token).ok_or_else(|| Fault::field("token", msg))?;
-                Ok(of_one(id, desk, now))
+                let (id, end) = own(&token).ok_or_else(|| Fault::field("token", msg))?;
+                let revocation = of_one(id, desk, now).at_least_until(end.unwrap_or(now));
+                Ok(Change::RevokeToken(revocation))
             }
             Self {
                 jti: None,
@@ -153,11 +149,8 @@ impl WhichTokens {
     }
 }
 
-fn of_one(token: TokenId, desk: &Desk, now: Timestamp) -> Change {
-    let settings = desk.settings();
-    let longest = settings.access_lifetime.max(settings.session_lifetime);
-    let until = now.after(longest.max(settings.visitor_lifetime).max(A_YEAR));
-    Change::RevokeToken(Revocation { token, until })
+fn of_one(token: TokenId, desk: &Desk, now: Timestamp) -> Revocation {
+    Revocation::of(token, desk.settings().longest_lifetime, now)
 }
 
 fn account(user: &str, desk: &Desk) -> Result<AccountId, Fault> {
@@ -167,8 +160,9 @@ fn account(user: &str, desk: &Desk) -> Result<AccountId, Fault> {
     }
 }
 
-/// The `jti` of a token of ours. It need not be good: who asks may revoke any.
-fn own_id(token: &str) -> Option<TokenId> {
+/// The `jti` of a token of ours, and when it says that it ends. It need not be good: who asks may
+/// revoke any.
+fn own(token: &str) -> Option<(TokenId, Option<Timestamp>)> {
     #[derive(Deserialize)]
     struct Head {
         kid: String,
@@ -176,13 +170,17 @@ fn own_id(token: &str) -> Option<TokenId> {
     #[derive(Deserialize)]
     struct Claims {
         jti: String,
+        exp: Option<i64>,
     }
     let mut parts = token.trim().splitn(3, '.');
     let mut part = || URL_SAFE_NO_PAD.decode(parts.next()?).ok();
     let head: Head = serde_json::from_slice(&part()?).ok()?;
     let claims: Claims = serde_json::from_slice(&part()?).ok()?;
     let id = Uuid::try_parse(&claims.jti).ok()?;
-    head.kid.starts_with(Kid::PREFIX).then_some(TokenId(id))
+    let end = claims.exp.map(Timestamp::from_secs);
+    head.kid
+        .starts_with(Kid::PREFIX)
+        .then_some((TokenId(id), end))
 }
 
 impl Revoked {
@@ -219,8 +217,12 @@ mod tests {
     fn a_token_of_ours_is_known_by_its_key_and_named_by_its_id() {
         let claims = "{\"jti\":\"67e55044-10b1-426f-9247-bb680e5fe0c8\"}";
         let ours = token("{\"alg\":\"EdDSA\",\"kid\":\"dw-1\"}", claims);
-        let id = own_id(&ours).unwrap().to_string();
-        assert_eq!(id, "67e55044-10b1-426f-9247-bb680e5fe0c8");
+        let (id, end) = own(&ours).unwrap();
+        assert_eq!(id.to_string(), "67e55044-10b1-426f-9247-bb680e5fe0c8");
+        assert_eq!(end, None);
+        let lasting = claims.replace('}', ",\"exp\":9}");
+        let lasting = token("{\"kid\":\"dw-1\"}", &lasting);
+        assert_eq!(own(&lasting), Some((id, Some(Timestamp::from_secs(9)))));
         for other in [
             token("{\"kid\":\"theirs\"}", claims),
             token("{}", claims),
@@ -228,7 +230,7 @@ mod tests {
             "a.b.c".to_owned(),
             String::new(),
         ] {
-            assert_eq!(own_id(&other), None, "{other}");
+            assert_eq!(own(&other), None, "{other}");
         }
     }
 }

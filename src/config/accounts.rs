@@ -1,6 +1,7 @@
 //! `[accounts]`: users and keys that outlive the configuration.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -42,6 +43,15 @@ pub struct Accounts {
     /// Lanes in it.
     #[serde(default = "one")]
     pub password_lanes: u32,
+}
+
+impl Accounts {
+    /// The longest that any token of ours is good for.
+    #[must_use]
+    pub fn longest_lifetime(&self) -> Duration {
+        let session = self.token_lifetime.0.max(self.session_lifetime.0);
+        session.max(self.visitor_lifetime.0)
+    }
 }
 
 /// How tokens of ours are signed.

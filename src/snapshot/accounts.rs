@@ -16,6 +16,8 @@ pub struct AccountsService {
     pub session_lifetime: Duration,
     /// How long a token is good for that an acting key gets for a visitor.
     pub visitor_lifetime: Duration,
+    /// The longest of these.
+    pub longest_lifetime: Duration,
     /// How tokens are signed.
     pub signing: SigningAlgorithm,
     /// How long a signing key signs.

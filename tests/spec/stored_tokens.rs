@@ -1,8 +1,8 @@
 //! `doorward token revoke`: tokens that doorward has signed end, one, a user's, or all.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::{Backend, PASSWORD, Sidecar, Signer, encode, eventually};
+use crate::support::{Backend, PASSWORD, Setup, Sidecar, Signer, encode, eventually};
 
 /// A sidecar with alice and bob.
 async fn sidecar(backend: &Backend) -> Sidecar {
@@ -39,6 +39,38 @@ async fn a_revoked_token_ends_and_no_other() {
     assert!(counts(&sidecar, &other).await);
     sidecar.done(&["token", "revoke", "--id", &id(&other)], "").await;
     eventually("the other ends", async || !counts(&sidecar, &other).await).await;
+}
+
+/// How long a token's revocation is remembered after the first user was made, in days.
+async fn remembered(sidecar: &Sidecar, token: &str) -> i64 {
+    let exported = sidecar.done(&["store", "export"], "").await;
+    let line = |part: &str| -> Value {
+        let line = exported.lines().find(|line| line.contains(part)).unwrap();
+        serde_json::from_str(line).unwrap()
+    };
+    let created = line("\"created\"")["created"].as_i64().unwrap();
+    (line(token)["until"].as_i64().unwrap() - created) / (24 * 3600 * 1000)
+}
+
+#[tokio::test]
+async fn a_revocation_lasts_as_long_as_its_token_whoever_revokes_it_and_however_often() {
+    let backend = Backend::start().await;
+    let setup = Setup::before(&backend).accounts_with("token_lifetime = \"400d\"").admin();
+    let sidecar = setup.start().await;
+    sidecar.until_logins_are_possible("/_doorward").await;
+    sidecar.user("alice", &json!({})).await;
+    let token = sidecar.token("alice", PASSWORD).await;
+    sidecar.done(&["token", "revoke", "--id", &id(&token)], "").await;
+    assert_eq!(remembered(&sidecar, &id(&token)).await, 400);
+    let by_admin = "7f3c9a52-0c0e-4c6e-9d34-5b2f7a1e8c11";
+    let revoke = sidecar.admin("POST", "/tokens/revoke").key("admin");
+    assert_eq!(revoke.json(&json!({ "jti": by_admin })).asked().await, 200);
+    assert_eq!(remembered(&sidecar, by_admin).await, 400);
+    let shorter = Setup::before(&backend).accounts().admin();
+    sidecar.reconfigure(&shorter).await;
+    sidecar.done(&["token", "revoke", "--id", &id(&token)], "").await;
+    assert_eq!(remembered(&sidecar, &id(&token)).await, 400);
+    assert!(!counts(&sidecar, &token).await);
 }
 
 #[tokio::test]

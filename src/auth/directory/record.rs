@@ -1,5 +1,7 @@
 //! [`Record`]: what the store says of one thing now.
 
+use std::time::Duration;
+
 use super::{Account, AccountId, KeyName, Kid, SigningKey, StoredKey, TokenId};
 use crate::clock::Timestamp;
 
@@ -33,4 +35,41 @@ pub struct Revocation {
     pub token: TokenId,
     /// When its time would be over anyway.
     pub until: Timestamp,
+}
+
+impl Revocation {
+    /// How long one is kept at least: lifetimes may have been longer when its token was made.
+    const A_YEAR: Duration = Duration::from_hours(366 * 24);
+
+    /// Of a token whose end is not known for sure: kept for as long as a token made now lasts, by
+    /// the longest lifetime there is, and for a year at least.
+    #[must_use]
+    pub fn of(token: TokenId, longest: Duration, now: Timestamp) -> Self {
+        let until = now.after(longest.max(Self::A_YEAR));
+        Self { token, until }
+    }
+
+    /// Kept until this time at least. Nobody need have checked it: nothing gets shorter by it.
+    #[must_use]
+    pub fn at_least_until(self, end: Timestamp) -> Self {
+        let until = self.until.max(end);
+        Self { until, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_revocation_outlives_whatever_may_have_been_signed() {
+        let now = Timestamp::from_secs(1_000_000);
+        let (short, long) = (Duration::from_mins(15), Duration::from_hours(400 * 24));
+        let until = |longest| Revocation::of(TokenId::random(), longest, now).until;
+        assert_eq!(until(short), now.after(Revocation::A_YEAR));
+        assert_eq!(until(long), now.after(long));
+        let one = Revocation::of(TokenId::random(), short, now);
+        assert_eq!(one.at_least_until(now), one);
+        assert_eq!(one.at_least_until(now.after(long)).until, now.after(long));
+    }
 }

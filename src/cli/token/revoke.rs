@@ -14,11 +14,9 @@ use crate::{
         user::find,
     },
     clock::Timestamp,
+    config::Accounts,
     store::Change,
 };
-
-/// How long a revocation is kept at least. It must not be forgotten while the token lasts.
-const KEPT: Duration = Duration::from_hours(90 * 24);
 
 /// Ends tokens that doorward has signed: one, a user's, or all. Whatever was opened with them is
 /// closed within a second.
@@ -50,15 +48,23 @@ pub(super) struct Revoke {
 
 impl Revoke {
     pub(super) fn run(self, now: Timestamp) -> anyhow::Result<Exit> {
-        let store = OpenStore::existing(&self.config.read_sound()?.config)?;
-        let (change, said) = self.change(&store.directory()?, now)?;
+        let config = self.config.read_sound()?.config;
+        let store = OpenStore::existing(&config)?;
+        let accounts = config.accounts.as_ref();
+        let longest = accounts.map_or(Duration::ZERO, Accounts::longest_lifetime);
+        let (change, said) = self.change(&store.directory()?, longest, now)?;
         store.apply(change, now)?;
         output::line(&said)?;
         Ok(Exit::Done)
     }
 
-    /// What is to be done, and how it is said.
-    fn change(self, directory: &Directory, now: Timestamp) -> anyhow::Result<(Change, String)> {
+    /// What is to be done, and how it is said; tokens last so long at most.
+    fn change(
+        self,
+        directory: &Directory,
+        longest: Duration,
+        now: Timestamp,
+    ) -> anyhow::Result<(Change, String)> {
         if let Some(name) = &self.user {
             let user = find(directory, name)?;
             let change = Change::RevokeTokensOf {
@@ -71,11 +77,8 @@ impl Revoke {
             ));
         }
         let revocation = match (self.file, self.id) {
-            (Some(file), _) => revocation(&file, now)?,
-            (None, Some(id)) => Revocation {
-                token: TokenId(id),
-                until: now.after(KEPT),
-            },
+            (Some(file), _) => revocation(&file, longest, now)?,
+            (None, Some(id)) => Revocation::of(TokenId(id), longest, now),
             (None, None) => {
                 let change = Change::RevokeAllTokens { issued_until: now };
                 return Ok((change, "all tokens are revoked".to_owned()));
@@ -99,7 +102,7 @@ struct Claims {
     exp: i64,
 }
 
-fn revocation(file: &Source, now: Timestamp) -> anyhow::Result<Revocation> {
+fn revocation(file: &Source, longest: Duration, now: Timestamp) -> anyhow::Result<Revocation> {
     let token = file.read()?;
     // No error repeats any of it.
     let (header, claims) = parts(token.expose())
@@ -112,11 +115,10 @@ fn revocation(file: &Source, now: Timestamp) -> anyhow::Result<Revocation> {
         );
     }
     let claims: Claims = part(claims).context("the token has no `jti` and `exp`")?;
-    Ok(Revocation {
-        token: TokenId(claims.jti.parse().context("its `jti` is no UUID")?),
-        // One that was tampered with must not shorten the revocation of the true one.
-        until: Timestamp::from_secs(claims.exp).max(now.after(KEPT)),
-    })
+    let token = TokenId(claims.jti.parse().context("its `jti` is no UUID")?);
+    // One that was tampered with must not shorten the revocation of the true one.
+    let end = Timestamp::from_secs(claims.exp);
+    Ok(Revocation::of(token, longest, now).at_least_until(end))
 }
 
 /// The header of a compact token (RFC 7515 §3.1), and its claims as they are written.
@@ -145,12 +147,14 @@ mod tests {
             let id = TokenId::random();
             let claims = URL_SAFE_NO_PAD.encode(format!(r#"{{"jti":"{id}","exp":{exp}}}"#));
             std::fs::write(&file, format!("{header}.{claims}.x\n")).unwrap();
-            let revocation = revocation(&Source::File(file.clone()), now).unwrap();
+            let longest = Duration::from_hours(400 * 24);
+            let revocation = revocation(&Source::File(file.clone()), longest, now).unwrap();
             assert_eq!(revocation.token, id);
-            revocation.until
+            (revocation.until, now.after(longest))
         };
-        assert_eq!(until(0), now.after(KEPT));
-        let late = now.after(KEPT * 4).as_secs();
-        assert_eq!(until(late), Timestamp::from_secs(late));
+        let (kept, longest) = until(0);
+        assert_eq!(kept, longest);
+        let late = longest.as_secs() * 2;
+        assert_eq!(until(late).0, Timestamp::from_secs(late));
     }
 }

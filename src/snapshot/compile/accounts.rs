@@ -55,6 +55,7 @@ pub(super) fn service(
         access_lifetime: written.token_lifetime.0,
         session_lifetime: written.session_lifetime.0,
         visitor_lifetime: written.visitor_lifetime.0,
+        longest_lifetime: written.longest_lifetime(),
         signing: match written.signing {
             Signing::EdDSA => SigningAlgorithm::EdDsa,
             Signing::HS256 => SigningAlgorithm::Hs256,
