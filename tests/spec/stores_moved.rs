@@ -235,3 +235,33 @@ async fn no_store_is_made_to_be_looked_at() {
     }
     assert!(!sidecar.path("other.db").exists());
 }
+
+#[tokio::test]
+async fn a_command_that_fails_makes_no_store_for_a_running_sidecar_to_adopt() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    create(&sidecar, "alice").await;
+    let key = printed(&sidecar, &["key", "create", "--user", "alice"]).await;
+    let key = key["key"].as_str().unwrap();
+    eventually("alice's key counts", async || sidecar.get("/").bearer(key).status().await == 200)
+        .await;
+    let exported = sidecar.done(&["store", "export"], "").await;
+    let cut = exported.replace("{\"kind\":\"end\"}\n", "");
+    for ending in ["", "-wal", "-shm"] {
+        fs::remove_file(sidecar.path(&format!("users.db{ending}"))).unwrap();
+    }
+    for (arguments, input) in [
+        (&["user", "create", "zz", "--password-stdin"][..], "short"),
+        (&["user", "create", "visitor-1", "--password-stdin"], PASSWORD),
+        (&["key", "create", "--user", "zz", "--id", "not a name"], ""),
+        (&["store", "import", "-"], &cut),
+        (&["store", "import", "-"], &cat(&[("visitor-1", PASSWORD)])),
+    ] {
+        let failed = sidecar.command(arguments, input).await;
+        assert_eq!(failed.code, 1, "{arguments:?}: {failed:?}");
+        assert!(!sidecar.path("users.db").exists(), "{arguments:?}");
+    }
+    assert_eq!(sidecar.get("/").bearer(key).status().await, 200);
+    sidecar.done(&["store", "import", "-"], &exported).await;
+    assert_eq!(sidecar.done(&["store", "export"], "").await, exported);
+}

@@ -89,7 +89,7 @@ impl Import {
         };
         imported.look_at(&mut plan.changes, form, &accounts)?;
         imported.count(&plan.changes);
-        let refused = store.apply_all(plan.changes, now);
+        let refused = store.apply_all(plan.changes, now)?;
         if !refused.is_empty() {
             return Err(partly(&refused));
         }

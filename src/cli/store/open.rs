@@ -1,7 +1,11 @@
 //! The store that a configuration names, for commands: they and a running server use it side by
 //! side.
 
-use std::{env, path::Path};
+use std::{
+    cell::OnceCell,
+    env,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, bail};
 use futures_util::{StreamExt as _, stream};
@@ -24,58 +28,73 @@ const IN_FLIGHT: usize = 1024;
 /// A store that is open for one command.
 pub(in crate::cli) struct OpenStore {
     runtime: Runtime,
-    store: SqliteStore,
+    path: PathBuf,
+    /// None while there is none: it is made with the first change. An empty one in its place would
+    /// be taken for the end of all users and keys by whoever serves.
+    store: OnceCell<SqliteStore>,
 }
 
 impl OpenStore {
-    /// Opens the store of this configuration; makes it if there is none.
+    /// Opens the store of this configuration; where there is none, the first change makes it.
     pub(in crate::cli) fn of(config: &Config) -> anyhow::Result<Self> {
-        Self::open(path(config)?)
-    }
-
-    /// Opens the store of this configuration, if there is one. A new one in its place would be taken
-    /// for the end of all users and keys by whoever serves.
-    pub(in crate::cli) fn existing(config: &Config) -> anyhow::Result<Self> {
         let path = path(config)?;
-        if !path.exists() {
-            bail!("there is no {}", path.display());
+        let opened = Self {
+            runtime: runtime()?,
+            path: path.to_owned(),
+            store: OnceCell::new(),
+        };
+        if path.exists() {
+            opened.store()?;
         }
-        Self::open(path)
+        Ok(opened)
     }
 
-    fn open(path: &Path) -> anyhow::Result<Self> {
-        let runtime = runtime()?;
-        let store = runtime.block_on(SqliteStore::open(path));
-        let store = store.with_context(|| format!("opening {}", path.display()))?;
-        Ok(Self { runtime, store })
+    /// Opens the store of this configuration, if there is one.
+    pub(in crate::cli) fn existing(config: &Config) -> anyhow::Result<Self> {
+        let opened = Self::of(config)?;
+        if opened.store.get().is_none() {
+            bail!("there is no {}", opened.path.display());
+        }
+        Ok(opened)
+    }
+
+    fn store(&self) -> anyhow::Result<&SqliteStore> {
+        if let Some(store) = self.store.get() {
+            return Ok(store);
+        }
+        let store = self.runtime.block_on(SqliteStore::open(&self.path));
+        let store = store.with_context(|| format!("opening {}", self.path.display()))?;
+        Ok(self.store.get_or_init(|| store))
     }
 
     /// Everything in it.
     pub(in crate::cli) fn directory(&self) -> anyhow::Result<Directory> {
-        let (directory, _) = self.runtime.block_on(self.store.load())?;
+        let Some(store) = self.store.get() else {
+            return Ok(Directory::default());
+        };
+        let (directory, _) = self.runtime.block_on(store.load())?;
         Ok(directory)
     }
 
     /// When keys were used last.
     pub(in crate::cli) fn uses(&self) -> anyhow::Result<Vec<KeyUse>> {
-        Ok(self.runtime.block_on(self.store.uses())?)
+        Ok(self.runtime.block_on(self.store()?.uses())?)
     }
 
     /// Everything in it that no change could have left so.
     pub(super) fn flaws(&self) -> anyhow::Result<Vec<Flaw>> {
-        Ok(self.runtime.block_on(self.store.check())?)
+        Ok(self.runtime.block_on(self.store()?.check())?)
     }
 
     /// A page of the audit log, newest first.
     pub(super) fn audit(&self, page: Page) -> anyhow::Result<Vec<Entry>> {
-        Ok(self.runtime.block_on(self.store.audit(page))?)
+        Ok(self.runtime.block_on(self.store()?.audit(page))?)
     }
 
     /// Makes a change, in the name of the system's user.
     pub(in crate::cli) fn apply(&self, change: Change, now: Timestamp) -> anyhow::Result<Revision> {
-        Ok(self
-            .runtime
-            .block_on(self.store.apply(change, author(now)))?)
+        let applied = self.store()?.apply(change, author(now));
+        Ok(self.runtime.block_on(applied)?)
     }
 
     /// Makes many changes in their order, without waiting for one before the next is asked for;
@@ -84,17 +103,20 @@ impl OpenStore {
         &self,
         changes: Vec<Found>,
         now: Timestamp,
-    ) -> Vec<(Found, StoreError)> {
-        let by = author(now);
+    ) -> anyhow::Result<Vec<(Found, StoreError)>> {
+        if changes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (store, by) = (self.store()?, author(now));
         let applied = stream::iter(changes).map(|found| {
             // It is in the queue before anybody waits for it.
-            let applied = self.store.apply(found.change.clone(), by.clone());
+            let applied = store.apply(found.change.clone(), by.clone());
             async move { (found, applied.await) }
         });
         let refused = applied
             .buffered(IN_FLIGHT)
             .filter_map(async |(found, applied)| Some((found, applied.err()?)));
-        self.runtime.block_on(refused.collect())
+        Ok(self.runtime.block_on(refused.collect()))
     }
 }
 
