@@ -89,6 +89,16 @@ impl Store for MemoryStore {
         })
     }
 
+    fn uses_of(&self, keys: Vec<KeyName>) -> BoxFuture<'_, Result<Vec<KeyUse>, StoreError>> {
+        self.with(|kept| {
+            let used = |key: KeyName| {
+                let at = *kept.uses.get(&key)?;
+                Some(KeyUse { key, at })
+            };
+            Ok(keys.into_iter().filter_map(used).collect())
+        })
+    }
+
     fn uses(&self) -> BoxFuture<'_, Result<Vec<KeyUse>, StoreError>> {
         self.with(|kept| {
             let uses = kept.uses.iter();

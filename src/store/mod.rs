@@ -60,6 +60,9 @@ pub trait Store: Send + Sync {
 
     /// When keys were used last.
     fn uses(&self) -> BoxFuture<'_, Result<Vec<KeyUse>, StoreError>>;
+
+    /// The same of some of them; nothing of those that never were.
+    fn uses_of(&self, keys: Vec<KeyName>) -> BoxFuture<'_, Result<Vec<KeyUse>, StoreError>>;
 }
 
 /// What has happened after a revision.

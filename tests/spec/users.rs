@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Backend, PASSWORD, Setup, Sidecar};
+use crate::support::{Backend, PASSWORD, Setup, Sidecar, eventually};
 
 fn error(text: &str) -> Value {
     json!({ "detail": { "error": text } })
@@ -192,6 +192,10 @@ async fn a_user_keeps_keys_of_its_own_that_may_do_no_more() {
     let listed = keys("GET", "").send().await;
     assert_eq!(listed.json()[0]["id"], "laptop");
     assert!(!listed.text().contains(&key));
+    eventually("its use is known", async || {
+        keys("GET", "").send().await.json()[0]["last_used"].is_string()
+    })
+    .await;
     let path = format!("/users/{id}");
     let less = json!({ "permissions": {} });
     assert_eq!(sidecar.accounts("PUT", &path).key("admin").json(&less).status().await, 200);

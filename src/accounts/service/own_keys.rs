@@ -39,12 +39,14 @@ pub struct ListedKey {
     id: String,
     /// Its first characters.
     prefix: String,
-    /// What it may do, and its owner, too.
+    /// What it may do, and its owner may, too.
     permissions: PermissionMap,
     /// RFC 3339.
     created: String,
     /// RFC 3339; null, if it has no end.
     expires: Option<String>,
+    /// To the minute; RFC 3339. Null, if it was never used.
+    last_used: Option<String>,
 }
 
 /// A key that was just made. It is shown this once.
@@ -140,7 +142,8 @@ async fn change_password(
 /// The caller's own keys.
 #[utoipa::path(get, path = "/users/me/keys", operation_id = "list_own_keys", tag = "me",
     responses((status = 200, body = Vec<ListedKey>),
-        (status = 403, description = "Not a user of ours", body = Refused)))]
+        (status = 403, description = "Not a user of ours", body = Refused),
+        (status = 503, description = "No store; see Retry-After", body = Refused)))]
 async fn list(
     State(desk): State<Arc<Desk>>,
     Extension(caller): Extension<Caller>,
@@ -149,8 +152,16 @@ async fn list(
     let directory = desk.directory()?;
     let mut keys: Vec<_> = directory.keys_of(account.id).collect();
     keys.sort_unstable_by(|one, other| (one.created, &one.name).cmp(&(other.created, &other.name)));
-    let keys = keys.into_iter().map(|key| desk.listed(key, &account));
-    Ok(Json(keys.collect()))
+    let names = keys.iter().map(|key| key.name.clone()).collect();
+    let uses = desk.ledger.store()?.uses_of(names).await?;
+    let listed = keys.into_iter().map(|key| {
+        let last = uses.iter().find(|used| used.key == key.name);
+        ListedKey {
+            last_used: last.map(|used| used.at.to_string()),
+            ..desk.listed(key, &account)
+        }
+    });
+    Ok(Json(listed.collect()))
 }
 
 /// A new key of the caller's own, which never may do more than the caller.
@@ -293,6 +304,7 @@ impl Desk {
             permissions: self.shown_permissions(&permissions),
             created: key.created.to_string(),
             expires: key.expires.map(|end| end.to_string()),
+            last_used: None,
         }
     }
 }

@@ -74,6 +74,9 @@ impl Store for Far {
     fn uses(&self) -> BoxFuture<'_, Result<Vec<KeyUse>, StoreError>> {
         self.reach(now(self.store.uses()))
     }
+    fn uses_of(&self, keys: Vec<KeyName>) -> BoxFuture<'_, Result<Vec<KeyUse>, StoreError>> {
+        self.reach(now(self.store.uses_of(keys)))
+    }
 }
 
 fn user(name: &str) -> Change {

@@ -45,7 +45,7 @@ use watcher::Watcher;
 use writer::{Request, Write, Writer};
 
 use super::{Author, Change, Changes, Entry, KeyUse, Page, Revision, Store, StoreError};
-use crate::auth::Directory;
+use crate::auth::{Directory, KeyName};
 
 /// A store in a file of SQLite's, which other processes may use at the same time.
 #[derive(Debug)]
@@ -135,6 +135,10 @@ impl Store for SqliteStore {
 
     fn uses(&self) -> BoxFuture<'_, Result<Vec<KeyUse>, StoreError>> {
         self.read(|transaction| StoredRows(transaction).uses())
+    }
+
+    fn uses_of(&self, keys: Vec<KeyName>) -> BoxFuture<'_, Result<Vec<KeyUse>, StoreError>> {
+        self.read(move |transaction| StoredRows(transaction).uses_of(&keys))
     }
 }
 

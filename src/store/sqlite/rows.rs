@@ -71,12 +71,13 @@ impl StoredRows<'_> {
     }
 
     pub(super) fn uses(&self) -> Result<Vec<KeyUse>, StoreError> {
-        self.all("SELECT * FROM key_use ORDER BY key", [], |row| {
-            Ok(KeyUse {
-                key: row.get("key")?,
-                at: row.get("at")?,
-            })
-        })
+        self.all("SELECT * FROM key_use ORDER BY key", [], key_use)
+    }
+
+    pub(super) fn uses_of(&self, keys: &[KeyName]) -> Result<Vec<KeyUse>, StoreError> {
+        let query = "SELECT * FROM key_use WHERE key = ?1";
+        let uses = keys.iter().map(|key| self.one(query, [key], key_use));
+        uses.filter_map(Result::transpose).collect()
     }
 
     pub(super) fn all<T>(
@@ -99,6 +100,13 @@ impl StoredRows<'_> {
         let mut query = self.0.prepare_cached(query)?;
         Ok(query.query_row(given, read).optional()?)
     }
+}
+
+fn key_use(row: &Row<'_>) -> rusqlite::Result<KeyUse> {
+    Ok(KeyUse {
+        key: row.get("key")?,
+        at: row.get("at")?,
+    })
 }
 
 impl Rows for StoredRows<'_> {
