@@ -21,7 +21,7 @@ pub enum UsernameError {
     NoUserId(#[from] InvalidUserId),
     /// Whoever bears it would be taken for somebody else.
     #[error(
-        "the name is kept for others: callers without a credential, an issuer, or whomever an acting key may name"
+        "the name is kept for others: callers without a credential, an issuer, or whom a key speaks for"
     )]
     Reserved,
 }
@@ -43,7 +43,7 @@ impl Username {
             return Err(UsernameError::Length);
         }
         let name = UserId::parse(text)?;
-        if among.reserves(&name) {
+        if among.reserves(&name) || among.binds(&name) {
             return Err(UsernameError::Reserved);
         }
         Ok(Self(name))
@@ -59,13 +59,14 @@ impl From<Username> for UserId {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::{AccountSettings, Known, Reserved, UserGlob};
+    use crate::auth::{AccountSettings, BoundNames, Known, Reserved, UserGlob};
 
     #[test]
     fn a_name_is_a_user_id_of_2_to_64_bytes_that_is_nobody_elses() {
         let reserved = Reserved::new(vec![UserGlob::parse("visitor-*").unwrap()]);
         let settings = AccountSettings {
             reserved,
+            bound: BoundNames::from_iter(["Operator"]),
             ..AccountSettings::default()
         };
         let accounts = Accounts::new(Known::NotYet, settings);
@@ -80,6 +81,8 @@ mod tests {
             let invalid = Err(UsernameError::NoUserId(InvalidUserId));
             assert_eq!(parse(bad), invalid, "{bad}");
         }
-        assert_eq!(parse("Visitor-1"), Err(UsernameError::Reserved));
+        for kept in ["Visitor-1", "operator", "OPERATOR"] {
+            assert_eq!(parse(kept), Err(UsernameError::Reserved), "{kept}");
+        }
     }
 }

@@ -61,10 +61,10 @@ use rewrite::Caller;
 pub use rewrite::{Placement, Rewrite, UpstreamCredential};
 pub use subject::{InvalidGlob, InvalidUserId, UserGlob, UserId};
 pub use verify::{
-    AccountSettings, Accounts, Algorithm, Audience, CredentialId, Identity, InvalidTemplate,
-    IssuerSettings, JwtVerifier, KeyDigest, KeyFingerprint, KeyId, KeySet, KeySetError,
-    KeySettings, KeyTable, KeyTableBuilder, Known, Memo, Namespace, Rejection, Reserved,
-    SessionProof, SpeaksFor, TableConflict, Transports, UserTemplate, Verifiers,
+    AccountSettings, Accounts, Algorithm, Audience, BoundNames, CredentialId, Identity,
+    InvalidTemplate, IssuerSettings, JwtVerifier, KeyDigest, KeyFingerprint, KeyId, KeySet,
+    KeySetError, KeySettings, KeyTable, KeyTableBuilder, Known, Memo, Namespace, Rejection,
+    Reserved, SessionProof, SpeaksFor, TableConflict, Transports, UserTemplate, Verifiers,
 };
 pub use visitor::{NewVisitor, Visitors};
 use well_formed::{check_framing, check_method, check_query, check_target, check_values};

@@ -90,6 +90,7 @@ async fn of_what_is_wrong_all_is_told_and_nothing_imported() {
     let sidecar = sidecar(&backend).await;
     create(&sidecar, "alice").await;
     let exported = sidecar.done(&["store", "export"], "").await;
+    sidecar.done(&["key", "create", "--user", "ci"], "").await;
     let before = printed(&sidecar, &["store", "audit"]).await;
     let strange =
         exported.replace("\"alice\"", "\"bob\"").replace("\"hash\"", "\"colour\":1,\"hash\"");
@@ -107,6 +108,7 @@ async fn of_what_is_wrong_all_is_told_and_nothing_imported() {
             &cat(&[("carol", PASSWORD), ("visitor-1", PASSWORD)]),
             "user \"visitor-1\": the name is kept",
         ),
+        (&cat(&[("CI", PASSWORD)]), "user \"CI\": the name is kept"),
         (&cat(&[("dave", PASSWORD)]).replace("$2b$", "$3$"), "user \"dave\": nobody could check"),
         (&"nonsense".to_owned(), "line 1: it is no JSON object"),
     ] {

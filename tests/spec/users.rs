@@ -54,6 +54,62 @@ async fn no_two_users_have_one_name_in_whatever_case() {
 }
 
 #[tokio::test]
+async fn nobody_is_given_the_name_that_a_key_is_bound_to() {
+    let backend = Backend::start().await;
+    let setup = Setup::before(&backend).accounts().admin();
+    let sidecar = setup.key_with("web", "user = \"operator\"").start().await;
+    sidecar.until_logins_are_possible("/_doorward").await;
+    let alice = sidecar.user("alice", &json!({})).await;
+    let key = json!({ "user": "ci" });
+    assert_eq!(sidecar.admin("POST", "/keys").key("admin").json(&key).asked().await, 200);
+    for name in ["operator", "Operator", "root", "ci", "CI"] {
+        let new = json!({ "username": name, "password": PASSWORD });
+        let rename = json!({ "username": name });
+        let path = format!("/users/{alice}");
+        let made = sidecar.accounts("POST", "/users/").key("admin").json(&new).send().await;
+        assert_eq!(made.status, 400, "{name} {}", made.text());
+        assert!(made.text().contains("kept for others"), "{}", made.text());
+        let put = sidecar.accounts("PUT", &path).key("admin").json(&rename);
+        assert_eq!(put.status().await, 400, "{name}");
+        let asked = sidecar.admin("POST", "/users").key("admin").json(&new).asked().await;
+        assert_eq!(asked, 400, "{name}");
+        let asked = sidecar.admin("PUT", &path).key("admin").json(&rename).asked().await;
+        assert_eq!(asked, 400, "{name}");
+        for command in [
+            &["user", "create", name, "--password-stdin"][..],
+            &["user", "update", "alice", "--username", name],
+        ] {
+            let refused = sidecar.command(command, PASSWORD).await;
+            assert_eq!((refused.code, refused.text.contains("kept for others")), (1, true));
+        }
+        assert_eq!(sidecar.log_in(name, PASSWORD).status().await, 403, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_user_who_is_called_like_a_bound_key_already_stays_in_force() {
+    let backend = Backend::start().await;
+    let setup = Setup::before(&backend).accounts();
+    let sidecar = setup.key_with("web", "user = \"operator\"").start().await;
+    sidecar.until_logins_are_possible("/_doorward").await;
+    let id = sidecar.user("alice", &json!({})).await;
+    let exported = sidecar.done(&["store", "export"], "").await;
+    sidecar.done(&["user", "delete", "alice"], "").await;
+    let renamed = exported.replace("\"alice\"", "\"operator\"");
+    let said = sidecar.done(&["store", "import", "-"], &renamed).await;
+    assert!(said.contains("operator is also whom a key speaks for"), "{said}");
+    let logs_in = async || sidecar.log_in("operator", PASSWORD).status().await == 200;
+    eventually("operator logs in", logs_in).await;
+    let path = format!("/users/{id}");
+    let put =
+        async |body: Value| sidecar.accounts("PUT", &path).key("admin").json(&body).status().await;
+    let same = json!({ "username": "operator", "permissions": { "USERS": ["LIST"] } });
+    assert_eq!(put(same).await, 200, "the name stays");
+    assert_eq!(put(json!({ "username": "Operator" })).await, 400);
+    sidecar.done(&["user", "update", "operator", "--username", "operator"], "").await;
+}
+
+#[tokio::test]
 async fn what_is_not_valid_is_refused_and_never_repeated() {
     let backend = Backend::start().await;
     let setup = Setup::before(&backend).accounts();

@@ -61,7 +61,13 @@ impl Desk {
         by.check_gives(&account.permissions)?;
         let invalid = |problem| Fault::Invalid(vec![problem]);
         let username = edited.username.as_deref();
-        let username = username.map(|name| self.username(name));
+        let username = username.map(|name| {
+            // Clients send it along with whatever else they change.
+            if name == account.username.as_str() {
+                return Ok(account.username.clone());
+            }
+            self.username(name)
+        });
         let username = username.transpose().map_err(invalid)?;
         let permissions = edited.permissions.as_ref();
         let permissions =

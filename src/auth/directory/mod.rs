@@ -31,6 +31,8 @@ pub struct Directory {
     key_names: Sharded<KeyName, KeyDigest>,
     /// Whom acting keys may name, and how many of them.
     acting: HashMap<UserGlob, usize>,
+    /// Whom bound keys speak for, case-folded, and how many of them.
+    bound: Sharded<Box<str>, usize>,
     revoked: Sharded<TokenId, Timestamp>,
     signing_keys: Vec<Arc<SigningKey>>,
     tokens_end: Option<Timestamp>,
@@ -152,6 +154,12 @@ impl Directory {
         self.acting.keys().any(|glob| glob.reserves(user))
     }
 
+    /// Whether a key is bound to this name, case-folded.
+    #[must_use]
+    pub fn is_bound_to(&self, user: &UserId) -> bool {
+        self.bound.look_up(&*folded(user)).is_some()
+    }
+
     /// Takes in what the store says now.
     pub fn absorb(&mut self, record: Record) {
         match record {
@@ -221,7 +229,12 @@ impl Directory {
                 }
                 key.permissions.clone()
             }
-            KeyOwner::Bound(_) => key.permissions.clone(),
+            KeyOwner::Bound(user) => {
+                let name = folded(user);
+                let others = self.bound.look_up(&*name).copied().unwrap_or_default();
+                self.bound.insert(name, others + 1);
+                key.permissions.clone()
+            }
         };
         self.key_names.insert(key.name.clone(), key.digest);
         self.keys.insert(key.digest, Held { key, permissions });
@@ -237,7 +250,7 @@ impl Directory {
                 member.keys.retain(|digest| *digest != key.digest);
             }),
             KeyOwner::Acting(globs) => globs.iter().for_each(|glob| self.stop_acting(glob)),
-            KeyOwner::Bound(_) => {}
+            KeyOwner::Bound(user) => self.unbind(&folded(user)),
         }
     }
 
@@ -247,6 +260,13 @@ impl Directory {
             if *count == 0 {
                 self.acting.remove(glob);
             }
+        }
+    }
+
+    fn unbind(&mut self, name: &str) {
+        match self.bound.look_up(name).copied() {
+            Some(1) => drop(self.bound.remove(name)),
+            _ => self.bound.change(name, |count| *count -= 1),
         }
     }
 

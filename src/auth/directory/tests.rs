@@ -129,6 +129,21 @@ fn nobody_is_acted_for_any_more_when_the_last_key_that_did_is_gone() {
 }
 
 #[test]
+fn a_name_is_bound_until_the_last_key_that_is_bound_to_it_is_gone() {
+    let mut directory = Directory::default();
+    let bound = |name| KeyOwner::Bound(UserId::parse(name).unwrap());
+    let operator = UserId::parse("operator").unwrap();
+    directory.absorb(Record::Key(key("one", bound("operator"), &[])));
+    directory.absorb(Record::Key(key("one", bound("operator"), &[])));
+    directory.absorb(Record::Key(key("other", bound("Operator"), &[])));
+    directory.absorb(Record::KeyGone(KeyName::parse("one").unwrap()));
+    assert!(directory.is_bound_to(&operator));
+    directory.absorb(Record::KeyGone(KeyName::parse("other").unwrap()));
+    assert!(!directory.is_bound_to(&operator));
+    assert_eq!(directory, Directory::default());
+}
+
+#[test]
 fn a_copy_is_not_touched_by_what_happens_to_the_other() {
     let mut directory = Directory::default();
     let alice = account("alice", &[]);

@@ -12,7 +12,7 @@ mod template;
 
 use std::sync::Arc;
 
-pub use accounts::{AccountSettings, Accounts, Known, Namespace, SessionProof};
+pub use accounts::{AccountSettings, Accounts, BoundNames, Known, Namespace, SessionProof};
 pub use api_key::{
     KeyId, KeySettings, KeyTable, KeyTableBuilder, SpeaksFor, TableConflict, Transports,
 };

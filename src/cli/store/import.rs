@@ -153,6 +153,9 @@ impl Imported {
                 (Form::Ours, _) if accounts.reserves(name) => self.warnings.push(format!(
                     "{place}: {name} counts for nobody: the name is kept for others"
                 )),
+                (Form::Ours, _) if accounts.binds(name) => self.warnings.push(format!(
+                    "{place}: {name} is also whom a key speaks for: to the backend they are one"
+                )),
                 _ => {}
             }
             if form == Form::Cat && has_known_password(account)? {

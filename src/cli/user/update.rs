@@ -63,7 +63,12 @@ impl Update {
         let directory = store.directory()?;
         let account = find(&directory, &self.user)?;
         let username = self.username.as_ref();
-        let username = username.map(|name| new_name(name, &usable, directory.clone()));
+        let username = username.map(|name| {
+            if *name == *account.username.as_str() {
+                return Ok(account.username.clone());
+            }
+            new_name(name, &usable, directory.clone())
+        });
         let source = self.new_password.source();
         let hash = source.map(PasswordSource::hash).transpose()?;
         // Whoever knew the old one may have logged in while the new one was typed.

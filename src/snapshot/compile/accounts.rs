@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::Method;
 
 use super::findings::Findings;
-use super::namespaces::Namespaces;
+use super::namespaces::{self, Namespaces};
 use crate::auth::{
     Access, AccountSettings, Accounts, CookieCredential, Destination, EncodedSlashes, Known,
     LoginCookies, Methods, Namespace, Pattern, Permission, Rule, SessionProof, SigningAlgorithm,
@@ -25,6 +25,7 @@ pub(super) fn compile(
     let written = config.accounts.as_ref()?;
     let settings = AccountSettings {
         reserved: namespaces.reserved_for_accounts(config, written),
+        bound: namespaces::bound(config, written),
         namespace: if written.shared_namespace {
             Namespace::Shared
         } else {

@@ -2,12 +2,12 @@
 //! another's.
 //!
 //! Ids are compared case-folded, since a backend may fold what we don't. A bound key names its
-//! user on purpose and takes part in nothing here.
+//! user on purpose, whoever that is; but no user of ours is given its name afterwards.
 
 use std::collections::HashSet;
 
 use super::findings::Findings;
-use crate::auth::{Reserved, UserGlob, UserId};
+use crate::auth::{BoundNames, Reserved, UserGlob, UserId};
 use crate::config::{Accounts, Config, Diagnostic, Issuer};
 
 /// The ids that acting keys may name.
@@ -160,6 +160,18 @@ fn claimed(config: &Config) -> Vec<UserGlob> {
 /// Whom acting keys may name; what doesn't parse is reported with the keys.
 pub(super) fn acts_as(config: &Config) -> impl Iterator<Item = UserGlob> {
     acting(config).into_iter().flat_map(|acting| acting.globs)
+}
+
+/// Whom keys are bound to, so that no user of ours may be given such a name.
+pub(super) fn bound(config: &Config, accounts: &Accounts) -> BoundNames {
+    let keys = config.key.iter();
+    let keys = keys.map(|key| (key.user.as_deref(), key.shared_namespace));
+    let files = config.keys_file.iter();
+    let files = files.map(|file| (file.user.as_deref(), file.shared_namespace));
+    keys.chain(files)
+        .filter(|(_, shared)| !(*shared && accounts.shared_namespace))
+        .filter_map(|(user, _)| user)
+        .collect()
 }
 
 /// The distinct lists of globs, with the first place of each. What doesn't parse is reported where

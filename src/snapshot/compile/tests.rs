@@ -271,6 +271,25 @@ fn names_of_the_store_are_told_apart_from_other_ids() {
 }
 
 #[test]
+fn no_user_of_the_store_is_given_the_name_of_a_bound_key() {
+    let shared = "shared_namespace = true";
+    let binds = |more: &str, accounts: &str| {
+        let bound = key(&format!("user = 'Operator'\n{more}"));
+        let accounts = format!("[accounts]\nstore = 'users.db'\n{accounts}\n");
+        let gate = compiled(&format!("{bound}{accounts}{BACKEND}"))
+            .unwrap()
+            .snapshot
+            .gate;
+        let name = UserId::parse("operator").unwrap();
+        let accounts = gate.verifiers.accounts.unwrap();
+        assert!(!accounts.reserves(&name), "who is called so already may");
+        accounts.binds(&name)
+    };
+    assert!(binds("", "") && binds(shared, "") && binds("", shared));
+    assert!(!binds(shared, shared));
+}
+
+#[test]
 fn all_errors_of_all_sections_come_at_once() {
     let text = "\
 [listen]

@@ -75,3 +75,21 @@ fn nobody_else_is_called_like_one_whom_a_key_of_the_store_acts_for() {
     });
     assert_eq!(scene.bearer(&text), Ok("alice".to_owned()));
 }
+
+#[test]
+fn a_user_whose_name_a_key_is_bound_to_is_still_in_force() {
+    let mut scene = scene();
+    let (_, text) = scene.token(Purpose::Access);
+    let alice = UserId::parse("alice").unwrap();
+    let bound = KeyOwner::Bound(UserId::parse("ALICE").unwrap());
+    scene.absorb(stored("bound", bound));
+    let accounts = scene.gate.verifiers.accounts.as_ref().unwrap();
+    assert!(accounts.binds(&alice) && !accounts.reserves(&alice));
+    assert_eq!(scene.bearer(&text), Ok("alice".to_owned()));
+    scene.publish(AccountSettings {
+        namespace: Namespace::Shared,
+        ..AccountSettings::default()
+    });
+    let accounts = scene.gate.verifiers.accounts.as_ref().unwrap();
+    assert!(!accounts.binds(&alice));
+}

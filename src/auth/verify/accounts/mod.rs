@@ -4,7 +4,7 @@ mod session;
 mod token;
 mod whose;
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
 pub(in crate::auth) use token::Use;
 
@@ -26,11 +26,18 @@ pub struct Accounts {
 pub struct AccountSettings {
     /// Ids that its users may not bear.
     pub reserved: Reserved,
+    /// Whom declared keys are bound to.
+    pub bound: BoundNames,
     /// Whether users of others may be called like those of its acting keys.
     pub namespace: Namespace,
     /// What a session's cookie takes besides on a request that may change something.
     pub session_proof: SessionProof,
 }
+
+/// Names that declared keys are bound to. A key may be bound to a user who is there; nobody is
+/// given such a name.
+#[derive(Debug, Clone, Default)]
+pub struct BoundNames(Arc<HashSet<Box<str>>>);
 
 /// Whether a user id belongs to one source alone.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -121,6 +128,15 @@ impl Accounts {
         self.settings.namespace == Namespace::Apart && self.directory().is_some_and(acts)
     }
 
+    /// Whether a key is bound to this name, so that nobody may be given it: a user called so would
+    /// be whom the key speaks for. Who is called so already still is.
+    #[must_use]
+    pub fn binds(&self, username: &UserId) -> bool {
+        let stored = |directory: &Arc<Directory>| directory.is_bound_to(username);
+        let is_apart = self.settings.namespace == Namespace::Apart;
+        self.settings.bound.hold(username) || is_apart && self.directory().is_some_and(stored)
+    }
+
     /// What a session's cookie takes besides.
     pub(in crate::auth) const fn session_proof(&self) -> &SessionProof {
         &self.settings.session_proof
@@ -166,6 +182,20 @@ impl Accounts {
             Status::Enabled if self.reserves(&account.username) => Err(Rejection::ReservedUser),
             Status::Enabled => Ok(account),
         }
+    }
+}
+
+impl BoundNames {
+    fn hold(&self, username: &UserId) -> bool {
+        let folded = username.as_str().to_ascii_lowercase();
+        self.0.contains(&*folded)
+    }
+}
+
+impl<'n> FromIterator<&'n str> for BoundNames {
+    fn from_iter<I: IntoIterator<Item = &'n str>>(names: I) -> Self {
+        let folded = |name: &str| name.to_ascii_lowercase().into();
+        Self(Arc::new(names.into_iter().map(folded).collect()))
     }
 }
 
