@@ -279,10 +279,10 @@ async fn a_rotated_key_ends_when_it_is_told_to_or_before_and_keeps_its_uses() {
         };
         store.note_uses(vec![used.clone()]).await.unwrap();
         store.apply(rotate(30, "fourth"), by(9)).await.unwrap();
-        assert_eq!(store.uses().await.unwrap(), [used.clone()]);
+        assert_eq!(store.uses().await.unwrap(), std::slice::from_ref(&used));
         let second = KeyName::parse("second").unwrap();
-        let uses = store.uses_of(vec![second, first.clone()]).await;
-        assert_eq!(uses.unwrap(), [used]);
+        let of_both = store.uses_of(vec![second, first.clone()]).await;
+        assert_eq!(of_both.unwrap(), [used]);
         store.apply(Change::RevokeKey(first), by(9)).await.unwrap();
         assert_eq!(store.uses().await.unwrap(), []);
     })
