@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
 
 from harness.accounting import cpu_us, wrk_ms
@@ -19,6 +20,13 @@ from harness.processes import await_port, end, expect, fail, free_port, progress
 from harness.proxies import PROXIES
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+# The users of the store and those of the issuer are the same.
+ACCOUNTS = """
+[accounts]
+store = "{{dir}}/accounts.db"
+shared_namespace = true
+"""
+PASSWORD = "correct horse battery staple"
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 
 
@@ -35,6 +43,7 @@ class Bench:
         self.running = []
         self.proxies = []
         self.words = {"dir": str(directory), "doorward": options.doorward or str(TARGET / "release/doorward"), "profile": options.profile}
+        self.words |= {"accounts": ACCOUNTS if options.accounts else "", "shared": "shared_namespace = true" if options.accounts else ""}
 
     def install(self, chosen):
         """Fetches the programs that are missing, and builds ours."""
@@ -95,13 +104,28 @@ class Bench:
             self.words["config"] = str(self.directory / proxy.template)
             text = (ROOT / "benches/peers" / proxy.template).read_text()
             pathlib.Path(self.words["config"]).write_text(self.fill(text))
+        if proxy.name == "doorward" and self.options.accounts and not (self.directory / "accounts.db").exists():
+            create = [self.words["doorward"], "user", "create", "alice", "--config", self.words["config"], "--password-stdin"]
+            run([*create, "--permission", "STATUS:READ", "--permission", "CONVERSATION:WRITE"], input=PASSWORD)
         command = [self.fill(word) for word in proxy.command]
         proxy.process = self.spawn(command, str(self.proxy_core), self.directory / f"{proxy.name}.err")
         self.proxies.append(proxy)
         await_port(proxy.port, proxy.process)
 
     def fill(self, text):
-        return re.sub(r"\{\{(\w+)\}\}", lambda word: self.words[word[1]], text)
+        while (filled := re.sub(r"\{\{(\w+)\}\}", lambda word: self.words[word[1]], text)) != text:
+            text = filled
+        return text
+
+    def log_in(self):
+        """Gets a token of the user alice."""
+        proxy = next(proxy for proxy in self.proxies if proxy.name == "doorward")
+        prefix = "" if self.options.profile == "cheshire-cat-1" else "/_doorward"
+        form = urllib.parse.urlencode({"username": "alice", "password": PASSWORD}).encode()
+        trust = ssl.create_default_context(cafile=self.directory / "ca.pem")
+        request = urllib.request.Request(f"https://localhost:{proxy.port}{prefix}/auth/token", form)
+        with urllib.request.urlopen(request, context=trust, timeout=10) as answer:
+            self.credentials["own"] = json.load(answer)["access_token"]
 
     def spawn(self, command, cores, errors=subprocess.DEVNULL, **options):
         # Logs cost the proxy its formatting and writing, and go nowhere.
