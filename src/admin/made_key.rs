@@ -1,5 +1,6 @@
 //! [`NewKey`] and [`MadeKey`]: a key as an operator asks for it, and as it is shown once.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,8 +46,8 @@ pub(super) struct NewKey {
     /// Without them, both.
     transports: Option<Vec<KeyTransport>>,
     /// In how many seconds it ends; never, without.
-    #[schema(minimum = 1)]
-    expires_in: Option<u32>,
+    #[schema(value_type = Option<u32>, minimum = 1)]
+    expires_in: Option<NonZeroU32>,
 }
 
 /// Where a key may be used.
@@ -69,7 +70,7 @@ impl NewKey {
             None => Transports::Both,
             Some(listed) => KeyTransport::together(listed)?,
         };
-        let end = |seconds: u32| now.after(Duration::from_secs(seconds.into()));
+        let end = |seconds: NonZeroU32| now.after(Duration::from_secs(seconds.get().into()));
         Ok(NewStoredKey {
             owner,
             permissions,

@@ -168,6 +168,7 @@ async fn keys_are_made_shown_once_rotated_and_revoked() {
         json!({ "user": "alice", "transports": ["carrier-pigeon"] }),
         json!({ "user": "alice", "permissions": { "NOTHING": ["READ"] } }),
         json!({ "user": "alice", "expires_in": -1 }),
+        json!({ "user": "alice", "expires_in": 0 }),
         json!({ "user": "alice", "secret": "x" }),
     ] {
         assert_eq!(ask(&sidecar, "POST", "/keys", body.clone()).await.0, 400, "{body}");

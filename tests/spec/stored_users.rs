@@ -175,6 +175,7 @@ async fn wrong_usage_is_2() {
         &["user", "update", "alice", "--enable", "--disable"],
         &["user", "update", "alice", "--password", "--password-stdin"],
         &["user", "delete"],
+        &["key", "create", "--user", "alice", "--expires", "0s"],
         &["token", "revoke"],
         &["token", "revoke", "--all", "--user", "alice"],
         &["token", "revoke", "--id", "1"],

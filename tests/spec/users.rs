@@ -237,6 +237,7 @@ async fn a_user_keeps_keys_of_its_own_that_may_do_no_more() {
     };
     let too_much = json!({ "permissions": { "USERS": ["DELETE"] } });
     assert_eq!(keys("POST", "").json(&too_much).status().await, 403);
+    assert_eq!(keys("POST", "").json(&json!({ "expires_in": 0 })).status().await, 400);
     let made = keys("POST", "").json(&json!({ "id": "laptop" })).send().await;
     assert_eq!(made.status, 200, "{}", made.text());
     let key = made.json()["key"].as_str().unwrap().to_owned();

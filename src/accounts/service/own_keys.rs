@@ -1,5 +1,6 @@
 //! `/users/me`: what a user keeps alone: the password, and keys that speak for nobody else.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,8 +69,8 @@ struct NewKey {
     /// Without them, whatever its owner may do.
     permissions: Option<PermissionMap>,
     /// In how many seconds it ends; never, without.
-    #[schema(minimum = 1)]
-    expires_in: Option<u32>,
+    #[schema(value_type = Option<u32>, minimum = 1)]
+    expires_in: Option<NonZeroU32>,
 }
 
 /// For how long two keys are good.
@@ -186,7 +187,7 @@ async fn create(
     };
     actor.check_gives(&permissions)?;
     let now = Timestamp::now();
-    let expires = new.expires_in.map(|secs| now.after(seconds(secs)));
+    let expires = new.expires_in.map(|secs| now.after(seconds(secs.get())));
     let (key, stored) = made(new.id.as_deref(), &account, permissions, expires)?;
     desk.ledger
         .make(Change::CreateKey(stored.clone()), &actor)

@@ -1,6 +1,6 @@
 //! `doorward key create`: a key, shown once; into the store, or as a block that declares it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde::Serialize;
 
@@ -43,7 +43,7 @@ pub(super) struct Create {
     #[arg(long = "permission", value_name = "R:A", value_parser = permission)]
     permissions: Vec<String>,
     /// How long it is good for: 90d, 12h; without it, for ever
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", value_parser = lifetime)]
     expires: Option<Period>,
     /// Its name in logs; without it, the first digits of its digest
     #[arg(long)]
@@ -185,6 +185,14 @@ fn user(text: &str) -> Result<String, InvalidUserId> {
 
 fn glob(text: &str) -> Result<String, InvalidGlob> {
     UserGlob::parse(text).map(|_| text.to_owned())
+}
+
+fn lifetime(text: &str) -> Result<Period, String> {
+    let period: Period = text.parse().map_err(|error| format!("{error}"))?;
+    if period.0 < Duration::from_secs(1) {
+        return Err("a key is good for a second at least".to_owned());
+    }
+    Ok(period)
 }
 
 fn grants(words: &[String]) -> Result<Permissions, InvalidPermission> {
