@@ -1,6 +1,7 @@
 //! [`Username`]: a name that a user may be given.
 
 use crate::auth::{Accounts, InvalidUserId, UserId};
+use crate::clock::Timestamp;
 
 /// The name of a user of ours: a user id of 2 to 64 bytes that is no other source's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,17 +34,17 @@ impl Username {
     /// The longest one, in bytes.
     pub const LONGEST: usize = 64;
 
-    /// A name to be given to somebody among these accounts. Whether one of them has it already is
+    /// A name to be given to somebody among these accounts now. Whether one of them has it already is
     /// the store's to say.
     ///
     /// # Errors
     /// When its length or a character is another, or when it is reserved.
-    pub fn parse(text: &str, among: &Accounts) -> Result<Self, UsernameError> {
+    pub fn parse(text: &str, among: &Accounts, now: Timestamp) -> Result<Self, UsernameError> {
         if !(Self::SHORTEST..=Self::LONGEST).contains(&text.len()) {
             return Err(UsernameError::Length);
         }
         let name = UserId::parse(text)?;
-        if among.reserves(&name) || among.binds(&name) {
+        if among.reserves(&name, now) || among.binds(&name) {
             return Err(UsernameError::Reserved);
         }
         Ok(Self(name))
@@ -70,7 +71,9 @@ mod tests {
             ..AccountSettings::default()
         };
         let accounts = Accounts::new(Known::NotYet, settings);
-        let parse = |text: &str| Username::parse(text, &accounts).map(|Username(id)| id);
+        let parse = |text: &str| {
+            Username::parse(text, &accounts, Timestamp::from_secs(0)).map(|Username(id)| id)
+        };
         for good in ["al", "alice", "a@b.example", &"a".repeat(64)] {
             assert_eq!(parse(good).unwrap().as_str(), good);
         }

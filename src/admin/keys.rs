@@ -88,6 +88,7 @@ async fn create(
     let new = new.understood(&desk, Timestamp::now())?;
     actor.check_gives_key_of(&new.owner, &*desk.directory()?)?;
     actor.check_gives(&new.permissions)?;
+    desk.check_shuts_nobody_out(&new.owner)?;
     let (key, stored) = new.generate(id.as_deref())?;
     let change = Change::CreateKey(stored.clone());
     desk.ledger().make(change, &actor).await?;

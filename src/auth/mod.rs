@@ -284,7 +284,7 @@ impl Gate {
         })?;
         if self
             .verifiers
-            .transport_changed(&identity, proof.transport())
+            .transport_changed(&identity, proof.transport(), now)
         {
             return Err(Ending::Revoked);
         }

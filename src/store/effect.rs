@@ -209,7 +209,7 @@ fn rotate_key<R: Rows>(
     let Some(mut key) = rows.key(name)? else {
         return Ok(Err(Refusal::NoSuchKey));
     };
-    if key.expires.is_some_and(|end| end <= next.created) {
+    if key.has_ended(next.created) {
         return Ok(Err(Refusal::KeyEnded));
     }
     let created = create_key(next, rows)?;

@@ -181,6 +181,74 @@ async fn keys_are_made_shown_once_rotated_and_revoked() {
 }
 
 #[tokio::test]
+async fn a_key_that_would_shut_users_out_is_not_made() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    sidecar.user("alice", &json!({})).await;
+    for globs in [json!(["*"]), json!(["x", "ALI*"]), json!(["Alice"])] {
+        let (status, answer) = ask(&sidecar, "POST", "/keys", json!({ "acts_as": globs })).await;
+        assert_eq!(
+            (status, &answer["detail"]["error"]),
+            (409, &json!("A user has such a name")),
+            "{globs}"
+        );
+    }
+    let config = sidecar.command(&["key", "create", "--acts-as", "*", "--expires", "1s"], "").await;
+    assert_eq!((config.code, config.text.contains("a user alice")), (1, true), "{config:?}");
+    assert_eq!(sidecar.log_in("alice", PASSWORD).status().await, 200);
+}
+
+#[tokio::test]
+async fn a_key_that_has_ended_keeps_no_name_from_users_and_comes_back_for_none() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    let key = json!({ "id": "site", "acts_as": ["guest-*"], "expires_in": 2 });
+    done(&sidecar, "POST", "/keys", key).await;
+    let new = json!({ "username": "guest-1", "password": PASSWORD, "permissions": {} });
+    assert_eq!(ask(&sidecar, "POST", "/users", new.clone()).await.0, 400, "the key counts");
+    let is_made = async || ask(&sidecar, "POST", "/users", new.clone()).await.0 == 200;
+    eventually("the name is free", is_made).await;
+    let token = sidecar.token("guest-1", PASSWORD).await;
+    assert_eq!(sidecar.get("/").bearer(&token).status().await, 200);
+    let own = done(&sidecar, "POST", "/keys", json!({ "user": "guest-1" })).await;
+    assert_eq!(sidecar.get("/").bearer(own["key"].as_str().unwrap()).status().await, 200);
+    assert_eq!(ask(&sidecar, "POST", "/keys/site/rotate", json!({})).await.0, 409);
+    let rotated = sidecar.command(&["key", "rotate", "site"], "").await;
+    assert_eq!((rotated.code, rotated.text.contains("a user guest-1")), (1, true), "{rotated:?}");
+}
+
+#[tokio::test]
+async fn a_user_whose_name_is_reserved_is_listed_so() {
+    let backend = Backend::start().await;
+    let setup = Setup::before(&backend).accounts().admin();
+    let sidecar = setup.key_with("site", "acts_as = [\"visitor-*\"]").start().await;
+    sidecar.until_logins_are_possible("/_doorward").await;
+    sidecar.user("alice", &json!({})).await;
+    sidecar.user("bob", &json!({})).await;
+    let exported = sidecar.done(&["store", "export"], "").await;
+    let renamed = exported.replace("\"bob\"", "\"visitor-1\"");
+    for name in ["alice", "bob"] {
+        sidecar.done(&["user", "delete", name], "").await;
+    }
+    sidecar.done(&["store", "import", "-"], &renamed).await;
+    let listed = async || done(&sidecar, "GET", "/users", json!(null)).await;
+    let shown = |listed: &Value| -> Vec<(String, bool)> {
+        let shown = |user: &Value| {
+            let name = user["username"].as_str().unwrap().to_owned();
+            (name, user["reserved"].as_bool().unwrap())
+        };
+        listed.as_array().unwrap().iter().map(shown).collect()
+    };
+    let expected = [("alice".to_owned(), false), ("visitor-1".to_owned(), true)];
+    eventually("they are listed", async || shown(&listed().await) == expected).await;
+    let by_command = sidecar.done(&["user", "list", "--format", "json"], "").await;
+    assert_eq!(shown(&serde_json::from_str(&by_command).unwrap()), expected);
+    let text = sidecar.done(&["user", "list"], "").await;
+    let said: Vec<_> = text.lines().map(|line| line.contains("kept for others")).collect();
+    assert_eq!(said, [false, true], "{text}");
+}
+
+#[tokio::test]
 async fn tokens_are_revoked_one_by_one_by_user_or_all() {
     let backend = Backend::start().await;
     let sidecar = sidecar(&backend).await;

@@ -96,12 +96,16 @@ async fn of_what_is_wrong_all_is_told_and_nothing_imported() {
         exported.replace("\"alice\"", "\"bob\"").replace("\"hash\"", "\"colour\":1,\"hash\"");
     let unknown = exported.replace("$argon2id", "$argon3");
     let unknown = unknown.replace("\"alice\"", "\"bob\"").replace("\"id\":\"", "\"id\":\"0");
+    let acting = "{\"kind\":\"doorward-store\",\"format\":1}\n{\"kind\":\"key\",\"name\":\"site\",\"sha256\":\"SHA\",\"beginning\":\"dw_\",\
+        \"owner\":{\"acting\":[\"ali*\"]},\"permissions\":[],\"transports\":\"both\",\"created\":1,\"expires\":null}\n{\"kind\":\"end\"}\n";
+    let acting = acting.replace("SHA", &"0".repeat(64));
     let cut = exported.replace("{\"kind\":\"end\"}\n", "");
     for (text, why) in [
         (&exported, "line 2: there is a user of this name already"),
         (&strange, "line 2: unknown field `colour`"),
         (&unknown, "line 2: `id`"),
         (&cut, "its end is missing"),
+        (&acting, "line 2: it may name alice, a user of the store"),
         (&cat(&[("carol", PASSWORD), ("a b", PASSWORD)]), "it is called \"a b\""),
         (&cat(&[("carol", PASSWORD), ("Alice", PASSWORD)]), "user \"Alice\": there is a user"),
         (

@@ -34,6 +34,9 @@ pub enum Fault {
     /// The caller would give more than it has.
     #[error("nobody gives more than it has")]
     TooMuch,
+    /// Users are called like those whom the key could name.
+    #[error("a user is called like one whom the key could name")]
+    NamesUsers,
     /// There is no such user.
     #[error("there is no such user")]
     NoSuchUser,
@@ -147,6 +150,7 @@ impl Fault {
                 (StatusCode::CONFLICT, "Cannot duplicate key")
             }
             Self::Refused(Refusal::KeyEnded) => (StatusCode::CONFLICT, "The key has ended"),
+            Self::NamesUsers => (StatusCode::CONFLICT, "A user has such a name"),
             Self::TooSoon(_) => (StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
             Self::StoreFull => (StatusCode::INSUFFICIENT_STORAGE, "No space left"),
             Self::Busy | Self::StoreGone => (StatusCode::SERVICE_UNAVAILABLE, "Not available now"),

@@ -90,11 +90,11 @@ impl Desk {
         directory.cloned().ok_or(Fault::StoreGone)
     }
 
-    /// Whether no user may be called so: the name is another source's.
+    /// Whether no user may be called so now: the name is another source's.
     #[must_use]
     pub fn reserves(&self, name: &UserId) -> bool {
         let snapshot = self.snapshot();
-        accounts(&snapshot.gate).is_some_and(|accounts| accounts.reserves(name))
+        accounts(&snapshot.gate).is_some_and(|accounts| accounts.reserves(name, Timestamp::now()))
     }
 
     /// The user of this name and password. Whatever of both is wrong, it says the same in the same

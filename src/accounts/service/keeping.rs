@@ -5,7 +5,7 @@ use super::user_fields::{self, Edited, NewUser};
 use super::users::{PermissionMap, permission_map};
 use super::{Actor, Fault, Problem};
 use crate::accounts::Username;
-use crate::auth::{Account, AccountId, Permissions, UserId};
+use crate::auth::{Account, AccountId, KeyOwner, Permissions, UserId};
 use crate::clock::Timestamp;
 use crate::store::{AccountEdit, Change};
 
@@ -122,9 +122,26 @@ impl Desk {
         let Some(among) = &snapshot.gate.verifiers.accounts else {
             return Err(Problem::with("username", "There are no users"));
         };
-        let name = Username::parse(text, among);
+        let name = Username::parse(text, among, Timestamp::now());
         name.map(Into::into)
             .map_err(|error| Problem::with("username", error.to_string()))
+    }
+
+    /// A key that may name users of ours would shut them out, since nobody is called like those
+    /// whom a key may name.
+    ///
+    /// # Errors
+    /// When there are such users.
+    pub fn check_shuts_nobody_out(&self, owner: &KeyOwner) -> Result<(), Fault> {
+        let KeyOwner::Acting(globs) = owner else {
+            return Ok(());
+        };
+        let snapshot = self.snapshot();
+        let accounts = snapshot.gate.verifiers.accounts.as_ref();
+        match accounts.and_then(|accounts| accounts.shut_out_by(globs)) {
+            Some(_) => Err(Fault::NamesUsers),
+            None => Ok(()),
+        }
     }
 
     /// Permissions of words that the backend knows.

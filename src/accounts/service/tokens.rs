@@ -143,9 +143,9 @@ impl Desk {
     /// A bearer token of a visitor, good as long as the key that names the visitor, and for a short
     /// time: it is for a browser.
     fn visitor_token(&self, caller: &Identity) -> Result<(String, Duration), Fault> {
-        let key = self.snapshot().gate.verifiers.acting_key(caller);
-        let key = key.ok_or(Fault::Forbidden)?;
         let now = Timestamp::now();
+        let key = self.snapshot().gate.verifiers.acting_key(caller, now);
+        let key = key.ok_or(Fault::Forbidden)?;
         let lifetime = self.settings().visitor_lifetime;
         let expires = now.after(lifetime);
         let token = OwnToken {

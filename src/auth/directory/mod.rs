@@ -5,6 +5,7 @@
 //! the directory does.
 
 mod account;
+mod ends;
 mod record;
 mod sharded;
 mod signing_key;
@@ -13,6 +14,7 @@ mod stored_key;
 use std::{collections::HashMap, sync::Arc};
 
 pub use account::{Account, AccountId, PasswordHash, Status};
+use ends::Ends;
 pub use record::{Record, Revocation};
 use sharded::Sharded;
 pub use signing_key::{InvalidPurpose, Kid, Purpose, SigningAlgorithm, SigningKey, TokenId};
@@ -29,8 +31,8 @@ pub struct Directory {
     names: Sharded<Box<str>, AccountId>,
     keys: Sharded<KeyDigest, Held>,
     key_names: Sharded<KeyName, KeyDigest>,
-    /// Whom acting keys may name, and how many of them.
-    acting: HashMap<UserGlob, usize>,
+    /// Whom acting keys may name, and until when.
+    acting: HashMap<UserGlob, Ends>,
     /// Whom bound keys speak for, case-folded, and how many of them.
     bound: Sharded<Box<str>, usize>,
     revoked: Sharded<TokenId, Timestamp>,
@@ -148,10 +150,12 @@ impl Directory {
         self.keys.look_up(&digest).map(|held| &held.permissions)
     }
 
-    /// Whether a key may act as this user, case-folded: then nobody else is called so.
+    /// Whether a key that has not ended may act as this user, case-folded: then nobody else is
+    /// called so.
     #[must_use]
-    pub fn is_acted_for(&self, user: &UserId) -> bool {
-        self.acting.keys().any(|glob| glob.reserves(user))
+    pub fn is_acted_for(&self, user: &UserId, now: Timestamp) -> bool {
+        let mut acting = self.acting.iter();
+        acting.any(|(glob, ends)| glob.reserves(user) && ends.last_beyond(now))
     }
 
     /// Whether a key is bound to this name, case-folded.
@@ -225,7 +229,10 @@ impl Directory {
             }
             KeyOwner::Acting(globs) => {
                 for glob in globs.iter() {
-                    *self.acting.entry(glob.clone()).or_default() += 1;
+                    self.acting
+                        .entry(glob.clone())
+                        .or_default()
+                        .add(key.expires);
                 }
                 key.permissions.clone()
             }
@@ -249,15 +256,19 @@ impl Directory {
             KeyOwner::Account(owner) => self.accounts.change(owner, |member| {
                 member.keys.retain(|digest| *digest != key.digest);
             }),
-            KeyOwner::Acting(globs) => globs.iter().for_each(|glob| self.stop_acting(glob)),
+            KeyOwner::Acting(globs) => {
+                globs
+                    .iter()
+                    .for_each(|glob| self.stop_acting(glob, key.expires));
+            }
             KeyOwner::Bound(user) => self.unbind(&folded(user)),
         }
     }
 
-    fn stop_acting(&mut self, glob: &UserGlob) {
-        if let Some(count) = self.acting.get_mut(glob) {
-            *count -= 1;
-            if *count == 0 {
+    fn stop_acting(&mut self, glob: &UserGlob, end: Option<Timestamp>) {
+        if let Some(ends) = self.acting.get_mut(glob) {
+            ends.take(end);
+            if ends.is_empty() {
                 self.acting.remove(glob);
             }
         }

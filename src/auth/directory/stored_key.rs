@@ -45,6 +45,12 @@ impl StoredKey {
         let good_for = |end| self.created.until(end);
         self.expires.map(|end| now.after(good_for(end)))
     }
+
+    /// Whether it counts no more.
+    #[must_use]
+    pub fn has_ended(&self, now: Timestamp) -> bool {
+        self.expires.is_some_and(|end| end <= now)
+    }
 }
 
 /// Whom a key of the store speaks for.

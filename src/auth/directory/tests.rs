@@ -5,6 +5,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::auth::{Permission, Transports};
 
+const NOW: Timestamp = Timestamp::from_secs(100);
+
 fn permissions(words: &[&str]) -> Permissions {
     let words = words.iter().map(|word| Permission::parse(word).unwrap());
     words.collect()
@@ -119,13 +121,40 @@ fn nobody_is_acted_for_any_more_when_the_last_key_that_did_is_gone() {
     directory.absorb(Record::Key(key("one", globs(), &[])));
     directory.absorb(Record::Key(key("other", globs(), &[])));
     directory.absorb(Record::KeyGone(KeyName::parse("one").unwrap()));
-    assert!(directory.is_acted_for(&visitor));
+    assert!(directory.is_acted_for(&visitor, NOW));
     directory.absorb(Record::Key(key(
         "other",
         KeyOwner::Bound(visitor.clone()),
         &[],
     )));
-    assert!(!directory.is_acted_for(&visitor));
+    assert!(!directory.is_acted_for(&visitor, NOW));
+}
+
+#[test]
+fn nobody_is_acted_for_once_the_last_key_that_did_has_ended() {
+    let mut directory = Directory::default();
+    let acting = |name, end: Option<i64>| {
+        let owner = KeyOwner::Acting(vec![UserGlob::Any].into());
+        let expires = end.map(Timestamp::from_secs);
+        Record::Key(StoredKey {
+            expires,
+            ..key(name, owner, &[])
+        })
+    };
+    let alice = UserId::parse("alice").unwrap();
+    let acted_for =
+        |directory: &Directory, at| directory.is_acted_for(&alice, Timestamp::from_secs(at));
+    directory.absorb(acting("one", Some(10)));
+    directory.absorb(acting("other", Some(20)));
+    assert!(acted_for(&directory, 19) && !acted_for(&directory, 20));
+    directory.absorb(acting("third", None));
+    assert!(acted_for(&directory, 20));
+    directory.absorb(acting("third", Some(15)));
+    assert!(!acted_for(&directory, 20));
+    for name in ["one", "other", "third"] {
+        directory.absorb(Record::KeyGone(KeyName::parse(name).unwrap()));
+    }
+    assert_eq!(directory, Directory::default());
 }
 
 #[test]

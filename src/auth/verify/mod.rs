@@ -146,7 +146,7 @@ impl Verifiers {
         if may_be_token && let Some(identity) = self.remembered(value, Use::Bearer, memo, now) {
             return Ok(Vouched::Caller(identity));
         }
-        if let Some(key) = self.key(KeyDigest::of(value.as_bytes()))? {
+        if let Some(key) = self.key(KeyDigest::of(value.as_bytes()), now)? {
             let identity = key.identify(assertion, self.default_user.as_ref(), transport, now)?;
             return Ok(Vouched::Caller(identity));
         }
@@ -163,7 +163,7 @@ impl Verifiers {
         for issuer in &self.issuers {
             match issuer.verify(value, now) {
                 Verdict::Accept(identity) => {
-                    self.check_unclaimed(&identity)?;
+                    self.check_unclaimed(&identity, now)?;
                     memo.remember(value, &identity);
                     return Ok(Vouched::Caller(identity));
                 }
@@ -221,21 +221,21 @@ impl Verifiers {
             // Whether it is welcome still is not for those who verify to say.
             Basis::Visitor(_) => Err(Rejection::Unknown),
             Basis::Key(digest) => {
-                let key = self.key(*digest)?.ok_or(Rejection::Unknown)?;
+                let key = self.key(*digest, now)?.ok_or(Rejection::Unknown)?;
                 key.renew(earlier, now)
             }
             Basis::Own(basis) => self.renew_own(earlier, basis, now),
             Basis::Token(basis) => {
                 let verifier = self.issuer(&basis.issuer).ok_or(Rejection::Issuer)?;
-                self.check_unclaimed(earlier)?;
+                self.check_unclaimed(earlier, now)?;
                 verifier.renew(earlier, basis, now)
             }
         }
     }
 
     /// A token of others may not bear the id of a user whom a key of the store acts for.
-    fn check_unclaimed(&self, identity: &Identity) -> Result<(), Rejection> {
-        let claims = |accounts: &Accounts| accounts.acts_for(identity.user());
+    fn check_unclaimed(&self, identity: &Identity, now: Timestamp) -> Result<(), Rejection> {
+        let claims = |accounts: &Accounts| accounts.acts_for(identity.user(), now);
         if self.accounts.as_ref().is_some_and(claims) {
             return Err(Rejection::ReservedUser);
         }
@@ -243,9 +243,14 @@ impl Verifiers {
     }
 
     /// Whether the identity's key is no longer for this transport.
-    pub(super) fn transport_changed(&self, identity: &Identity, transport: Transport) -> bool {
+    pub(super) fn transport_changed(
+        &self,
+        identity: &Identity,
+        transport: Transport,
+        now: Timestamp,
+    ) -> bool {
         match identity.basis() {
-            Basis::Key(digest) => match self.key(*digest) {
+            Basis::Key(digest) => match self.key(*digest, now) {
                 Ok(Some(key)) => !key.serves(transport),
                 Ok(None) | Err(_) => true,
             },

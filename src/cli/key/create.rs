@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde::Serialize;
 
+use super::check_shuts_nobody_out;
 use crate::{
     accounts::ApiKey,
     auth::{
@@ -125,7 +126,9 @@ impl Create {
     fn store(&self, key: &ApiKey, id: &str, now: Timestamp) -> anyhow::Result<()> {
         let usable = self.config.usable(now)?;
         let store = OpenStore::of(&usable.config)?;
-        let owner = self.owner(&store.directory()?)?;
+        let directory = store.directory()?;
+        let owner = self.owner(&directory)?;
+        check_shuts_nobody_out(&owner, &usable, directory)?;
         let base = match &owner {
             // Whatever its owner may do.
             KeyOwner::Account(_) => &["*:*".to_owned()][..],

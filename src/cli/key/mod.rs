@@ -5,10 +5,14 @@ mod list;
 mod revoke;
 mod rotate;
 
+use anyhow::bail;
 use clap::Subcommand;
 
-use super::Exit;
-use crate::clock::Timestamp;
+use super::{Exit, configuration::Usable, user::accounts};
+use crate::{
+    auth::{Directory, KeyOwner},
+    clock::Timestamp,
+};
 
 /// Makes API keys, and keeps those of a store.
 #[derive(Debug, clap::Args)]
@@ -35,4 +39,24 @@ impl Keys {
             Action::Revoke(revoke) => revoke.run(now),
         }
     }
+}
+
+/// Refuses a key that would shut users of the store out: nobody is called like those whom a key
+/// may name.
+fn check_shuts_nobody_out(
+    owner: &KeyOwner,
+    usable: &Usable,
+    directory: Directory,
+) -> anyhow::Result<()> {
+    let KeyOwner::Acting(globs) = owner else {
+        return Ok(());
+    };
+    if let Some(user) = accounts(usable, directory)?.shut_out_by(globs) {
+        bail!(
+            "the store has a user {}, who would be shut out: nobody is called like those whom a \
+             key may name. Let it act for others, `visitor-*`, or set accounts.shared_namespace",
+            user.username
+        );
+    }
+    Ok(())
 }

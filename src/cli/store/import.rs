@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::OpenStore;
 use crate::{
     accounts::{Hashing, Memory, Password, Username, Verdict},
-    auth::{Account, Accounts, Status},
+    auth::{Account, Accounts, KeyOwner, Status},
     cli::{
         Exit,
         configuration::ConfigArgument,
@@ -80,14 +80,19 @@ impl Import {
             Existing::Refuse
         };
         let found = found.map_err(|faults| nothing(&faults))?;
-        let mut plan =
-            plan(&store.directory()?, found, existing).map_err(|faults| nothing(&faults))?;
+        let directory = store.directory()?;
+        let mut plan = plan(&directory, found, existing).map_err(|faults| nothing(&faults))?;
+        let before = accounts(&usable, directory)?;
         let accounts = accounts(&usable, plan.expected)?;
         let mut imported = Imported {
             skipped: plan.skipped.len(),
             ..Imported::default()
         };
-        imported.look_at(&mut plan.changes, form, &accounts)?;
+        let mut faults = shutting_out(&plan.changes, &before, now);
+        faults.extend(imported.look_at(&mut plan.changes, form, &accounts, now)?);
+        if !faults.is_empty() {
+            return Err(nothing(&faults));
+        }
         imported.count(&plan.changes);
         let refused = store.apply_all(plan.changes, now)?;
         if !refused.is_empty() {
@@ -134,7 +139,8 @@ impl Imported {
         changes: &mut [Found],
         form: Form,
         accounts: &Accounts,
-    ) -> anyhow::Result<()> {
+        now: Timestamp,
+    ) -> anyhow::Result<Vec<Fault>> {
         let mut faults = Vec::new();
         for Found { place, change } in changes {
             let Change::CreateAccount(account) = change else {
@@ -147,10 +153,10 @@ impl Imported {
                 ));
             }
             let name = &account.username;
-            match (form, Username::parse(name.as_str(), accounts)) {
+            match (form, Username::parse(name.as_str(), accounts, now)) {
                 (Form::Cat, Err(error)) => faults.push(Fault::new(place.clone(), error)),
-                // A store may hold such a one, since a key may come later than a user.
-                (Form::Ours, _) if accounts.reserves(name) => self.warnings.push(format!(
+                // A store may hold such a one, since a key may be declared later than a user is made.
+                (Form::Ours, _) if accounts.reserves(name, now) => self.warnings.push(format!(
                     "{place}: {name} counts for nobody: the name is kept for others"
                 )),
                 (Form::Ours, _) if accounts.binds(name) => self.warnings.push(format!(
@@ -166,11 +172,7 @@ impl Imported {
                 ));
             }
         }
-        if faults.is_empty() {
-            Ok(())
-        } else {
-            Err(nothing(&faults))
-        }
+        Ok(faults)
     }
 
     fn count(&mut self, changes: &[Found]) {
@@ -196,6 +198,23 @@ impl Imported {
         }
         text
     }
+}
+
+/// Keys that would shut out users whom the store has already.
+fn shutting_out(changes: &[Found], before: &Accounts, now: Timestamp) -> Vec<Fault> {
+    let acting = changes.iter().filter_map(|found| match &found.change {
+        Change::CreateKey(key) if !key.has_ended(now) => match &key.owner {
+            KeyOwner::Acting(globs) => Some((found, globs)),
+            KeyOwner::Account(_) | KeyOwner::Bound(_) => None,
+        },
+        _ => None,
+    });
+    let faults = acting.filter_map(|(found, globs)| {
+        let user = &before.shut_out_by(globs)?.username;
+        let why = format!("it may name {user}, a user of the store, who would be shut out");
+        Some(Fault::new(found.place.clone(), why))
+    });
+    faults.collect()
 }
 
 /// Whether it is `admin` with the password `admin`, or `user` with `user`.

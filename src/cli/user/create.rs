@@ -44,7 +44,7 @@ impl Create {
         let usable = self.config.usable(now)?;
         let store = OpenStore::of(&usable.config)?;
         // Before anybody is asked for a password.
-        let username = new_name(&self.name, &usable, store.directory()?)?;
+        let username = new_name(&self.name, &usable, store.directory()?, now)?;
         let base = usable.profile.permissions.iter();
         let base: Vec<_> = base
             .map(|word| permission(word))

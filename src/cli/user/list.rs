@@ -1,6 +1,6 @@
 //! `doorward user list`: the users of the store.
 
-use super::listed::Listed;
+use super::{accounts, listed::Listed};
 use crate::{
     auth::Account,
     cli::{
@@ -9,9 +9,11 @@ use crate::{
         output::{self, Format},
         store::OpenStore,
     },
+    clock::Timestamp,
 };
 
-/// Lists the users of the store, the oldest first: name, id, status, when made, permissions.
+/// Lists the users of the store, the oldest first: name, id, status, when made, permissions; and
+/// whose name is reserved, so that nobody gets in with it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   doorward user list
@@ -25,12 +27,16 @@ pub(super) struct List {
 }
 
 impl List {
-    pub(super) fn run(self) -> anyhow::Result<Exit> {
-        let store = OpenStore::existing(&self.config.read_sound()?.config)?;
-        let directory = store.directory()?;
+    pub(super) fn run(self, now: Timestamp) -> anyhow::Result<Exit> {
+        let usable = self.config.usable(now)?;
+        let directory = OpenStore::existing(&usable.config)?.directory()?;
+        let among = accounts(&usable, directory.clone())?;
         let mut accounts: Vec<&Account> = directory.accounts().collect();
         accounts.sort_by_key(|account| (account.created, account.id));
-        let listed: Vec<Listed> = accounts.into_iter().map(Listed::from).collect();
+        let listed = accounts.into_iter();
+        let listed =
+            listed.map(|account| Listed::from(account).among(&among, &account.username, now));
+        let listed: Vec<Listed> = listed.collect();
         output::print(self.format, &listed, || table(&listed))?;
         Ok(Exit::Done)
     }

@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use crate::auth::Account;
+use crate::{
+    auth::{Account, Accounts, UserId},
+    clock::Timestamp,
+};
 
 /// A user, as `--format json` has it.
 #[derive(Serialize)]
@@ -10,16 +13,21 @@ pub(super) struct Listed {
     id: String,
     username: String,
     status: &'static str,
+    /// Whether nobody gets in with it: a key may act for whoever is called so, or an issuer names
+    /// its users so.
+    reserved: bool,
     permissions: Vec<String>,
     created: String,
 }
 
+/// One whose name is nobody else's.
 impl From<&Account> for Listed {
     fn from(account: &Account) -> Self {
         Self {
             id: account.id.to_string(),
             username: account.username.to_string(),
             status: account.status.as_str(),
+            reserved: false,
             permissions: account
                 .permissions
                 .iter()
@@ -31,6 +39,12 @@ impl From<&Account> for Listed {
 }
 
 impl Listed {
+    /// The same by what is kept for others now.
+    pub(super) fn among(self, accounts: &Accounts, name: &UserId, now: Timestamp) -> Self {
+        let reserved = accounts.reserves(name, now);
+        Self { reserved, ..self }
+    }
+
     /// How wide a column must be to hold the name.
     pub(super) fn name_width(&self) -> usize {
         self.username.len()
@@ -42,10 +56,16 @@ impl Listed {
             id,
             username,
             status,
+            reserved,
             permissions,
             created,
         } = self;
         let permissions = permissions.join(" ");
-        format!("{username:width$}  {id}  {status:8}  {created}  {permissions}")
+        let reserved = if *reserved {
+            "  (nobody gets in: the name is kept for others)"
+        } else {
+            ""
+        };
+        format!("{username:width$}  {id}  {status:8}  {created}  {permissions}{reserved}")
     }
 }

@@ -39,7 +39,7 @@ impl Users {
         let now = Timestamp::now();
         match self.action {
             Action::Create(create) => create.run(now),
-            Action::List(list) => list.run(),
+            Action::List(list) => list.run(now),
             Action::Update(update) => update.run(),
             Action::Delete(delete) => delete.run(now),
         }
@@ -62,9 +62,14 @@ pub(super) fn find<'d>(directory: &'d Directory, user: &str) -> anyhow::Result<&
 }
 
 /// A name to be given to somebody, by what this configuration and the store keep for others.
-fn new_name(text: &str, usable: &Usable, directory: Directory) -> anyhow::Result<UserId> {
+fn new_name(
+    text: &str,
+    usable: &Usable,
+    directory: Directory,
+    now: Timestamp,
+) -> anyhow::Result<UserId> {
     let accounts = accounts(usable, directory)?;
-    Ok(Username::parse(text, &accounts)?.into())
+    Ok(Username::parse(text, &accounts, now)?.into())
 }
 
 /// What a server with this configuration would make of the store.

@@ -58,7 +58,8 @@ struct NewStatus {
 
 impl Update {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
-        let usable = self.config.usable(Timestamp::now())?;
+        let asked = Timestamp::now();
+        let usable = self.config.usable(asked)?;
         let store = OpenStore::existing(&usable.config)?;
         let directory = store.directory()?;
         let account = find(&directory, &self.user)?;
@@ -67,7 +68,7 @@ impl Update {
             if *name == *account.username.as_str() {
                 return Ok(account.username.clone());
             }
-            new_name(name, &usable, directory.clone())
+            new_name(name, &usable, directory.clone(), asked)
         });
         let source = self.new_password.source();
         let hash = source.map(PasswordSource::hash).transpose()?;

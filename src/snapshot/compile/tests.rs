@@ -266,7 +266,7 @@ fn names_of_the_store_are_told_apart_from_other_ids() {
         ("anon-1", true),
     ] {
         let name = UserId::parse(name).unwrap();
-        assert_eq!(accounts.reserves(&name), is_reserved, "{name}");
+        assert_eq!(accounts.reserves(&name, NOW), is_reserved, "{name}");
     }
 }
 
@@ -282,7 +282,10 @@ fn no_user_of_the_store_is_given_the_name_of_a_bound_key() {
             .gate;
         let name = UserId::parse("operator").unwrap();
         let accounts = gate.verifiers.accounts.unwrap();
-        assert!(!accounts.reserves(&name), "who is called so already may");
+        assert!(
+            !accounts.reserves(&name, NOW),
+            "who is called so already may"
+        );
         accounts.binds(&name)
     };
     assert!(binds("", "") && binds(shared, "") && binds("", shared));

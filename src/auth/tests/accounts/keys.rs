@@ -68,7 +68,7 @@ fn nobody_else_is_called_like_one_whom_a_key_of_the_store_acts_for() {
     assert_eq!(scene.bearer("dw_own"), refused(Rejection::ReservedUser));
     let alice = UserId::parse("alice").unwrap();
     let accounts = scene.gate.verifiers.accounts.as_ref().unwrap();
-    assert!(accounts.reserves(&alice));
+    assert!(accounts.reserves(&alice, NOW));
     scene.publish(AccountSettings {
         namespace: Namespace::Shared,
         ..AccountSettings::default()
@@ -84,7 +84,7 @@ fn a_user_whose_name_a_key_is_bound_to_is_still_in_force() {
     let bound = KeyOwner::Bound(UserId::parse("ALICE").unwrap());
     scene.absorb(stored("bound", bound));
     let accounts = scene.gate.verifiers.accounts.as_ref().unwrap();
-    assert!(accounts.binds(&alice) && !accounts.reserves(&alice));
+    assert!(accounts.binds(&alice) && !accounts.reserves(&alice, NOW));
     assert_eq!(scene.bearer(&text), Ok("alice".to_owned()));
     scene.publish(AccountSettings {
         namespace: Namespace::Shared,

@@ -11,7 +11,8 @@ pub(in crate::auth) use token::Use;
 use super::{
     Found, KeyDigest, KeySettings, Rejection, Reserved, SpeaksFor, Verifiers, key_set::VerifyingKey,
 };
-use crate::auth::{Account, Directory, KeyOwner, SigningKey, Status, UserId};
+use crate::auth::{Account, Directory, KeyOwner, SigningKey, Status, UserGlob, UserId};
+use crate::clock::Timestamp;
 
 /// Users and keys of the store, as far as they are known.
 #[derive(Clone, Debug)]
@@ -116,16 +117,34 @@ impl Accounts {
         }
     }
 
-    /// Whether no user may be called so: the name is another source's.
+    /// Whether no user may be called so now: the name is another source's.
     #[must_use]
-    pub fn reserves(&self, username: &UserId) -> bool {
-        self.settings.reserved.holds(username) || self.acts_for(username)
+    pub fn reserves(&self, username: &UserId, now: Timestamp) -> bool {
+        self.settings.reserved.holds(username) || self.acts_for(username, now)
     }
 
-    /// Whether a key of the store may act as this user, so that nobody else is called so.
-    pub(super) fn acts_for(&self, user: &UserId) -> bool {
-        let acts = |directory: &Arc<Directory>| directory.is_acted_for(user);
+    /// Whether a key of the store may act as this user now, so that nobody else is called so.
+    pub(super) fn acts_for(&self, user: &UserId, now: Timestamp) -> bool {
+        let acts = |directory: &Arc<Directory>| directory.is_acted_for(user, now);
         self.settings.namespace == Namespace::Apart && self.directory().is_some_and(acts)
+    }
+
+    /// A user of the store, if there is one, whom an acting key with one of these globs would shut
+    /// out: no user is called like those whom a key may name.
+    #[must_use]
+    pub fn shut_out_by(&self, globs: &[UserGlob]) -> Option<&Account> {
+        let is_apart = self.settings.namespace == Namespace::Apart;
+        let directory = self.directory().filter(|_| is_apart)?;
+        let mut named = globs.iter().filter_map(|glob| match glob {
+            UserGlob::Literal(id) => directory.account_named(id.as_str()),
+            UserGlob::Prefix(_) | UserGlob::Any => {
+                let accounts = directory.accounts();
+                accounts
+                    .filter(|account| glob.reserves(&account.username))
+                    .min_by_key(|account| (account.created, account.id))
+            }
+        });
+        named.next()
     }
 
     /// Whether a key is bound to this name, so that nobody may be given it: a user called so would
@@ -147,7 +166,7 @@ impl Accounts {
     }
 
     /// A key of the store.
-    fn key(&self, digest: KeyDigest) -> Result<Option<Found<'static>>, Rejection> {
+    fn key(&self, digest: KeyDigest, now: Timestamp) -> Result<Option<Found<'static>>, Rejection> {
         let Ok(directory) = self.known() else {
             return Ok(None);
         };
@@ -157,7 +176,7 @@ impl Accounts {
         let speaks_for = match &key.owner {
             KeyOwner::Account(owner) => {
                 let owner = directory.account(*owner).ok_or(Rejection::Unknown)?;
-                SpeaksFor::Bound(self.in_force(owner)?.username.clone())
+                SpeaksFor::Bound(self.in_force(owner, now)?.username.clone())
             }
             KeyOwner::Bound(user) => SpeaksFor::Bound(user.clone()),
             KeyOwner::Acting(globs) => SpeaksFor::Acting(Arc::clone(globs)),
@@ -176,10 +195,12 @@ impl Accounts {
     }
 
     /// An account that may do something.
-    fn in_force<'a>(&self, account: &'a Account) -> Result<&'a Account, Rejection> {
+    fn in_force<'a>(&self, account: &'a Account, now: Timestamp) -> Result<&'a Account, Rejection> {
         match account.status {
             Status::Disabled => Err(Rejection::Disabled),
-            Status::Enabled if self.reserves(&account.username) => Err(Rejection::ReservedUser),
+            Status::Enabled if self.reserves(&account.username, now) => {
+                Err(Rejection::ReservedUser)
+            }
             Status::Enabled => Ok(account),
         }
     }
@@ -201,11 +222,15 @@ impl<'n> FromIterator<&'n str> for BoundNames {
 
 impl Verifiers {
     /// A key, declared or of the store.
-    pub(super) fn key(&self, digest: KeyDigest) -> Result<Option<Found<'_>>, Rejection> {
+    pub(super) fn key(
+        &self,
+        digest: KeyDigest,
+        now: Timestamp,
+    ) -> Result<Option<Found<'_>>, Rejection> {
         if let Some(found) = self.keys.find(digest) {
             return Ok(Some(found));
         }
         let accounts = self.accounts.as_ref();
-        accounts.map_or(Ok(None), |accounts| accounts.key(digest))
+        accounts.map_or(Ok(None), |accounts| accounts.key(digest, now))
     }
 }

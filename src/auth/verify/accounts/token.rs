@@ -170,14 +170,14 @@ impl Verifiers {
         let (user, permissions) = match &basis.token.subject {
             TokenSubject::Account(id) => {
                 let account = directory.account(*id).ok_or(Rejection::Unknown)?;
-                let account = accounts.in_force(account)?;
+                let account = accounts.in_force(account, now)?;
                 if basis.token.issued <= account.tokens_end {
                     return Err(Rejection::Revoked);
                 }
                 (account.username.clone(), account.permissions.clone())
             }
             TokenSubject::Visitor { user, key } => {
-                let key = self.key(*key)?.ok_or(Rejection::Unknown)?;
+                let key = self.key(*key, now)?.ok_or(Rejection::Unknown)?;
                 (user.clone(), key.permissions_as(user, now)?)
             }
         };

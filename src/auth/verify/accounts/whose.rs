@@ -1,8 +1,11 @@
 //! What a caller is to the store.
 
-use crate::auth::{
-    AccountId, Identity, KeyDigest, KeyOwner, OwnToken, Purpose, TokenSubject,
-    verify::{Basis, SpeaksFor, Verifiers},
+use crate::{
+    auth::{
+        AccountId, Identity, KeyDigest, KeyOwner, OwnToken, Purpose, TokenSubject,
+        verify::{Basis, SpeaksFor, Verifiers},
+    },
+    clock::Timestamp,
 };
 
 impl Identity {
@@ -38,11 +41,11 @@ impl Verifiers {
 
     /// The key that the caller presented, if it may act for others.
     #[must_use]
-    pub fn acting_key(&self, caller: &Identity) -> Option<KeyDigest> {
+    pub fn acting_key(&self, caller: &Identity, now: Timestamp) -> Option<KeyDigest> {
         let Basis::Key(digest) = caller.basis() else {
             return None;
         };
-        let key = self.key(*digest).ok().flatten()?;
+        let key = self.key(*digest, now).ok().flatten()?;
         matches!(key.speaks_for(), SpeaksFor::Acting(_)).then_some(*digest)
     }
 }
