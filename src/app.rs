@@ -6,21 +6,21 @@
 //!  accounts thread ── logins, users       admin thread ── what operators ask for
 //! ```
 
+mod kept;
+
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use crate::accounts::service::{Desk, Ledger, StoreHandle};
 use crate::accounts::{self, HashingPool};
 use crate::admin::{self, Listener, Office};
 use crate::config::{Config, Environment, Format, OrOff, Workers};
-use crate::control::{Controller, News, Opener, Request, Source, StartError};
+use crate::control::{Controller, News, Request, Source, StartError};
 use crate::proxy::{Call, Calls, DataPlane, Limiter, Settings, Shared};
 use crate::runtime::cores;
 use crate::runtime::drain::Drain;
@@ -29,12 +29,12 @@ use crate::sessions::Places;
 use crate::snapshot::Snapshot;
 use crate::snapshot::compile::ProcessKeys;
 use crate::snapshot::live::Reader;
-use crate::store::{SqliteStore, Store};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::server::{self, Readiness};
 use crate::telemetry::writer::LogSink;
 use crate::telemetry::{self, Level, LogFormat};
 use crate::tls::server::TlsError;
+use kept::KeptStore;
 
 /// What [`Readiness`] awaits.
 const LISTENING: &str = "listening";
@@ -62,6 +62,7 @@ pub struct App {
     drain: Drain,
     readiness: Readiness,
     requests: mpsc::UnboundedSender<Request>,
+    store: Option<KeptStore>,
     log: LogSink,
 }
 
@@ -109,16 +110,15 @@ impl App {
         let store = config.accounts.as_ref().map(|accounts| &accounts.store);
         let readiness = Readiness::awaiting([LISTENING].into_iter().chain(store.map(|_| STORE)));
         let (calls, asked) = Calls::new();
-        let (controller, news, sightings, desk) = match store {
+        let (controller, news, sightings, desk, store) = match store {
             // Nobody hears of keys that there are none of.
-            None => (controller, None, mpsc::channel(1).0, None),
+            None => (controller, None, mpsc::channel(1).0, None, None),
             Some(path) => {
                 let (sightings, seen) = mpsc::channel(SIGHTINGS);
-                let (opened, handle) = watch::channel(None);
-                let open = opener(path.clone(), opened);
+                let (store, open) = KeptStore::new(path.clone());
                 let (controller, news) = controller.with_store(open, seen);
-                let desk = start_accounts(reader.clone(), handle, &news, asked)?;
-                (controller, Some(news), sightings, desk)
+                let desk = start_accounts(reader.clone(), store.handle(), &news, asked)?;
+                (controller, Some(news), sightings, desk, Some(store))
             }
         };
         let telemetry = start_telemetry(&config, &metrics, &readiness)?;
@@ -163,6 +163,7 @@ impl App {
             drain,
             readiness,
             requests,
+            store,
             log,
         })
     }
@@ -194,6 +195,9 @@ impl App {
     /// When the process was told to end before its requests and sockets were done.
     pub async fn run(self, signals: &mut Signals) -> Result<(), Aborted> {
         let ended = self.serve(signals).await;
+        if let (Ok(()), Some(store)) = (&ended, &self.store) {
+            store.close().await;
+        }
         self.log.flush_blocking(LAST_WORDS);
         ended
     }
@@ -252,19 +256,6 @@ fn log_format(format: Format) -> LogFormat {
         Format::Json => LogFormat::Json,
         Format::Text => LogFormat::Text,
     }
-}
-
-fn opener(path: PathBuf, opened: watch::Sender<Option<Arc<dyn Store>>>) -> Opener {
-    let opened = Arc::new(opened);
-    Box::new(move || {
-        let (path, opened) = (path.clone(), Arc::clone(&opened));
-        async move {
-            let store: Arc<dyn Store> = Arc::new(SqliteStore::open(path).await?);
-            opened.send_replace(Some(Arc::clone(&store)));
-            Ok(store)
-        }
-        .boxed()
-    })
 }
 
 /// Starts what answers requests that are about users.

@@ -63,6 +63,10 @@ pub trait Store: Send + Sync {
 
     /// The same of some of them; nothing of those that never were.
     fn uses_of(&self, keys: Vec<KeyName>) -> BoxFuture<'_, Result<Vec<KeyUse>, StoreError>>;
+
+    /// Finishes what was asked for, and leaves everything where a copy finds it. Blocks meanwhile.
+    /// What is asked for afterwards is never answered: only who ends closes.
+    fn close(&self) {}
 }
 
 /// What has happened after a revision.

@@ -271,3 +271,26 @@ async fn a_command_that_fails_makes_no_store_for_a_running_sidecar_to_adopt() {
     sidecar.done(&["store", "import", "-"], &exported).await;
     assert_eq!(sidecar.done(&["store", "export"], "").await, exported);
 }
+
+#[tokio::test]
+async fn after_a_stop_the_whole_store_is_in_its_one_file() {
+    let backend = Backend::start().await;
+    let mut sidecar = sidecar(&backend).await;
+    create(&sidecar, "alice").await;
+    let key = printed(&sidecar, &["key", "create", "--user", "alice"]).await;
+    let key = key["key"].as_str().unwrap().to_owned();
+    eventually("the key counts", async || sidecar.get("/").bearer(&key).status().await == 200)
+        .await;
+    assert!(sidecar.path("users.db-wal").exists());
+    sidecar.signal("TERM").await;
+    assert_eq!(sidecar.ended().await, 0);
+    assert!(!sidecar.path("users.db-wal").exists() && !sidecar.path("users.db-shm").exists());
+    let copy = sidecar.path("copy.db");
+    fs::copy(sidecar.path("users.db"), &copy).unwrap();
+    let copy = rusqlite::Connection::open(copy).unwrap();
+    let count = |query: &str| copy.query_row(query, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(count("SELECT count(*) FROM account"), 1);
+    assert_eq!(count("SELECT count(*) FROM key"), 1);
+    let levels = sidecar.log();
+    assert!(!levels.contains("\"ERROR\"") && !levels.contains("\"WARN\",\"message\":\"the store"));
+}

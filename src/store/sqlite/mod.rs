@@ -35,7 +35,6 @@ use tokio::sync::{oneshot, watch};
 
 pub use check::Flaw;
 use check::flaws;
-use fault::gone;
 use feed::changes;
 use file::File;
 use reader::{Read, Reader};
@@ -53,7 +52,7 @@ pub struct SqliteStore {
     writer: Thread<Write>,
     reader: Thread<Read>,
     /// Ends with the store.
-    _watcher: Thread<Infallible>,
+    watcher: Thread<Infallible>,
     changed: Arc<watch::Sender<u64>>,
 }
 
@@ -78,7 +77,7 @@ impl SqliteStore {
         Ok(Self {
             writer,
             reader,
-            _watcher: watcher,
+            watcher,
             changed,
         })
     }
@@ -96,7 +95,7 @@ impl SqliteStore {
         let (answer, answered) = oneshot::channel();
         self.reader
             .give(Box::new(move |reader| drop(answer.send(reader.read(act)))));
-        wait(answered)
+        self.reader.outcome(answered).boxed()
     }
 }
 
@@ -112,7 +111,7 @@ impl Store for SqliteStore {
         let (answer, answered) = oneshot::channel();
         let request = Request { change, by, answer };
         self.writer.give(Write::Change(Box::new(request)));
-        wait(answered)
+        self.writer.outcome(answered).boxed()
     }
 
     fn changes(&self, after: Revision) -> BoxFuture<'_, Result<Changes, StoreError>> {
@@ -130,7 +129,7 @@ impl Store for SqliteStore {
     fn note_uses(&self, uses: Vec<KeyUse>) -> BoxFuture<'_, Result<(), StoreError>> {
         let (answer, answered) = oneshot::channel();
         self.writer.give(Write::Uses(uses, answer));
-        wait(answered)
+        self.writer.outcome(answered).boxed()
     }
 
     fn uses(&self) -> BoxFuture<'_, Result<Vec<KeyUse>, StoreError>> {
@@ -140,10 +139,11 @@ impl Store for SqliteStore {
     fn uses_of(&self, keys: Vec<KeyName>) -> BoxFuture<'_, Result<Vec<KeyUse>, StoreError>> {
         self.read(move |transaction| StoredRows(transaction).uses_of(&keys))
     }
-}
 
-fn wait<'a, T: Send + 'a>(
-    answered: oneshot::Receiver<Result<T, StoreError>>,
-) -> BoxFuture<'a, Result<T, StoreError>> {
-    async { answered.await.unwrap_or_else(|_| Err(gone())) }.boxed()
+    /// The last connection to be closed moves the log into the file, and removes it.
+    fn close(&self) {
+        self.watcher.close();
+        self.reader.close();
+        self.writer.close();
+    }
 }

@@ -1,7 +1,8 @@
 //! [`Thread`]: a thread that works off a queue, and ends with whoever holds it.
 
 use std::fmt;
-use std::sync::mpsc;
+use std::future::pending;
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{Builder, JoinHandle};
 
 use tokio::sync::oneshot;
@@ -9,11 +10,15 @@ use tokio::sync::oneshot;
 use super::fault::{gone, of_the_system};
 use crate::store::StoreError;
 
-/// A thread. It has done all that it was given when this is dropped.
+/// A thread. It has done all that it was given when this is closed or dropped.
 pub(super) struct Thread<W> {
-    /// There until it is dropped.
-    queue: Option<mpsc::Sender<W>>,
-    thread: Option<JoinHandle<()>>,
+    /// There until it is closed.
+    running: Mutex<Option<Running<W>>>,
+}
+
+struct Running<W> {
+    queue: mpsc::Sender<W>,
+    thread: JoinHandle<()>,
 }
 
 impl<W: Send + 'static> Thread<W> {
@@ -39,32 +44,55 @@ impl<W: Send + 'static> Thread<W> {
         let thread = Builder::new().name(name.to_owned()).spawn(run);
         let thread = thread.map_err(|error| of_the_system(&error))?;
         let started = Self {
-            queue: Some(queue),
-            thread: Some(thread),
+            running: Mutex::new(Some(Running { queue, thread })),
         };
         opened.await.unwrap_or_else(|_| Err(gone()))?;
         Ok(started)
     }
+}
 
+impl<W> Thread<W> {
     /// Queues some work. Whoever waits for its outcome learns that the thread has ended.
     pub(super) fn give(&self, work: W) {
-        if let Some(queue) = &self.queue {
-            let _ = queue.send(work);
+        if let Some(running) = &*self.running() {
+            let _ = running.queue.send(work);
         }
+    }
+
+    /// What became of work that was given. Where the thread was closed, nobody is told anything.
+    pub(super) async fn outcome<T>(
+        &self,
+        answered: oneshot::Receiver<Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        match answered.await {
+            Ok(outcome) => outcome,
+            Err(_) if self.running().is_none() => pending().await,
+            Err(_) => Err(gone()),
+        }
+    }
+
+    /// Ends the thread, once it has done all that it was given; blocks meanwhile.
+    pub(super) fn close(&self) {
+        let running = self.running().take();
+        if let Some(Running { queue, thread }) = running {
+            drop(queue);
+            let _ = thread.join();
+        }
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<Running<W>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<W> fmt::Debug for Thread<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Thread").field(&self.thread).finish()
+        f.write_str("Thread(…)")
     }
 }
 
 impl<W> Drop for Thread<W> {
     fn drop(&mut self) {
-        drop(self.queue.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        self.close();
     }
 }
