@@ -294,3 +294,27 @@ async fn after_a_stop_the_whole_store_is_in_its_one_file() {
     let levels = sidecar.log();
     assert!(!levels.contains("\"ERROR\"") && !levels.contains("\"WARN\",\"message\":\"the store"));
 }
+
+#[tokio::test]
+async fn when_the_log_is_deleted_commands_and_the_sidecar_still_use_one_store() {
+    let backend = Backend::start().await;
+    let mut sidecar = Sidecar::with_accounts(&backend).await;
+    sidecar.user("alice", &json!({})).await;
+    for name in ["bob", "carol"] {
+        for ending in ["-wal", "-shm"] {
+            fs::remove_file(sidecar.path(&format!("users.db{ending}"))).unwrap();
+        }
+        sidecar.user(name, &json!({})).await;
+        let users = sidecar.done(&["user", "list"], "").await;
+        assert!(users.contains("alice") && users.contains(name), "{users}");
+        create(&sidecar, &format!("{name}-too")).await;
+        let known = async || sidecar.log_in(&format!("{name}-too"), PASSWORD).status().await == 200;
+        eventually("the command's user is let in", known).await;
+    }
+    let exported = sidecar.done(&["store", "export"], "").await;
+    sidecar.signal("TERM").await;
+    assert_eq!(sidecar.ended().await, 0);
+    assert_eq!(sidecar.done(&["store", "export"], "").await, exported);
+    assert_eq!(exported.matches("\"kind\":\"user\"").count(), 5);
+    sidecar.done(&["store", "check"], "").await;
+}

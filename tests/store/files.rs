@@ -1,7 +1,7 @@
 //! What the file of a store may be like.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -332,4 +332,97 @@ async fn a_file_that_vanished_is_not_made_again() {
     );
     assert!(store.load().await.is_err());
     assert!(!file.exists());
+}
+
+/// Takes the log and its index away from whoever has the store open.
+fn take_log(file: &Path) {
+    for ending in ["-wal", "-shm"] {
+        let beside = format!("{}{ending}", file.display());
+        fs::remove_file(beside).unwrap();
+    }
+}
+
+async fn create(store: &SqliteStore, name: &str) {
+    let change = Change::CreateAccount(account(name));
+    store.apply(change, by(1)).await.unwrap();
+}
+
+/// The names of all users, sorted.
+async fn names(store: &SqliteStore) -> Vec<String> {
+    let (directory, _) = store.load().await.unwrap();
+    let names = directory
+        .accounts()
+        .map(|account| account.username.to_string());
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn when_the_log_is_taken_away_nothing_that_was_acknowledged_is_lost() {
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("store.db");
+    let store = SqliteStore::open(&file).await.unwrap();
+    create(&store, "alice").await;
+    take_log(&file);
+    create(&store, "bob").await;
+    take_log(&file);
+    assert_eq!(names(&store).await, ["alice", "bob"]);
+    let mut told = store.watch();
+    told.mark_unchanged();
+    take_log(&file);
+    // The one that watches notices by itself.
+    assert!(is_told(&mut told).await);
+    let log = place.path().join("store.db-wal");
+    assert!(log.exists());
+    drop(store);
+    assert!(!log.exists());
+    let again = SqliteStore::open(&file).await.unwrap();
+    assert_eq!(names(&again).await, ["alice", "bob"]);
+    assert_eq!(again.check().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_log_that_is_replaced_is_the_stores_from_then_on() {
+    let place = tempfile::tempdir().unwrap();
+    let (file, copy) = (place.path().join("store.db"), place.path().join("copy.db"));
+    let store = SqliteStore::open(&file).await.unwrap();
+    create(&store, "alice").await;
+    store.close();
+    drop(store);
+    fs::copy(&file, &copy).unwrap();
+    let other = SqliteStore::open(&copy).await.unwrap();
+    create(&other, "theirs").await;
+    let store = SqliteStore::open(&file).await.unwrap();
+    create(&store, "ours").await;
+    // As if another process had made a log of its own, and changed something.
+    let log = place.path().join("store.db-wal");
+    fs::copy(place.path().join("copy.db-wal"), place.path().join("new")).unwrap();
+    fs::remove_file(place.path().join("store.db-shm")).unwrap();
+    fs::rename(place.path().join("new"), &log).unwrap();
+    create(&store, "later").await;
+    assert_eq!(names(&store).await, ["alice", "later", "theirs"]);
+    drop(store);
+    let again = SqliteStore::open(&file).await.unwrap();
+    assert_eq!(names(&again).await, ["alice", "later", "theirs"]);
+    assert_eq!(again.check().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn whoever_else_opens_and_closes_it_disturbs_nobody() {
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("store.db");
+    for round in 0..5 {
+        let store = SqliteStore::open(&file).await.unwrap();
+        let log = fs::metadata(place.path().join("store.db-wal")).unwrap();
+        for other in 0..5 {
+            let theirs = SqliteStore::open(&file).await.unwrap();
+            create(&theirs, &format!("theirs-{round}-{other}")).await;
+            drop(theirs);
+            create(&store, &format!("ours-{round}-{other}")).await;
+        }
+        assert_eq!(names(&store).await.len(), (round + 1) * 10);
+        let after = fs::metadata(place.path().join("store.db-wal")).unwrap();
+        assert_eq!(after.ino(), log.ino());
+    }
 }

@@ -3,9 +3,10 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{ErrorCode, MAIN_DB, OpenFlags, Row, Transaction, TransactionBehavior};
 
-use super::file::{File, Fingerprint, Identity};
+use super::file::{Beside, File, Fingerprint, Identity};
 use super::schema::{Schema, migrate, schema};
 use crate::store::StoreError;
 
@@ -23,7 +24,22 @@ const OLDEST: i32 = 3_051_003;
 pub(super) struct Connection {
     sqlite: rusqlite::Connection,
     of: Identity,
+    beside: Beside,
     mode: Mode,
+    /// The last one that was asked for.
+    version: Option<i64>,
+}
+
+/// How a connection stands to what is there now; the worse is the greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Standing {
+    /// It is of what is there, and has seen all of it.
+    Current,
+    /// Of the same file, but somebody has removed the log: what is in it, only those see who have
+    /// it open.
+    LogGone,
+    /// Something else is in the place of what it has open.
+    Replaced,
 }
 
 /// What may be done.
@@ -48,33 +64,73 @@ impl Connection {
             let words = format!("SQLite {} is too old", rusqlite::version());
             return Err(StoreError::Unavailable(words));
         }
-        let of = file.identity()?;
-        let (sqlite, mode) = match writable(file) {
-            Ok(Some(sqlite)) => (sqlite, Mode::Writable),
-            Ok(None) => read_only(file)?,
-            Err(error) => return Err(error),
-        };
-        Ok(Self { sqlite, of, mode })
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let (of, before) = (file.identity()?, file.around());
+            let (sqlite, mode) = match writable(file)? {
+                Some(sqlite) => (sqlite, Mode::Writable),
+                None => read_only(file)?,
+            };
+            let beside = file.around();
+            // Others may have closed theirs meanwhile, and taken the log away with the last one.
+            if matches!(mode, Mode::Frozen(_)) || beside.follows(before) {
+                return Ok(Self {
+                    sqlite,
+                    of,
+                    beside,
+                    mode,
+                    version: None,
+                });
+            }
+            if Instant::now() > until {
+                let words = "somebody takes its log away all the time";
+                return Err(StoreError::Unavailable(words.to_owned()));
+            }
+        }
     }
 
     pub(super) fn is_writable(&self) -> bool {
         self.mode == Mode::Writable
     }
 
-    /// Whether it is of the file that is there now, and has seen all of it.
+    /// Whether it is of what is there now, and has seen all of it.
     pub(super) fn is_current(&self, file: &File) -> bool {
-        match self.mode {
-            Mode::Writable | Mode::ReadOnly => file.identity() == Ok(self.of),
-            Mode::Frozen(then) => file.fingerprint() == Ok(then),
+        self.standing(file) == Standing::Current
+    }
+
+    pub(super) fn standing(&self, file: &File) -> Standing {
+        if let Mode::Frozen(then) = self.mode {
+            return match file.fingerprint() {
+                Ok(now) if now == then => Standing::Current,
+                _ => Standing::Replaced,
+            };
+        }
+        let (of, beside) = (file.identity(), file.around());
+        if of != Ok(self.of) {
+            Standing::Replaced
+        } else if beside == self.beside {
+            Standing::Current
+        } else if beside.log.is_none() {
+            Standing::LogGone
+        } else {
+            Standing::Replaced
         }
     }
 
-    /// A number that is another one after another connection has written.
-    pub(super) fn data_version(&self) -> Result<i64, StoreError> {
+    /// Closes it, and leaves what is there as it is.
+    pub(super) fn abandon(self) {
+        let setting = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        let _ = self.sqlite.set_db_config(setting, true);
+    }
+
+    /// Whether another connection has written since this was asked last; when it never was, who
+    /// knows?
+    pub(super) fn has_news(&mut self) -> Result<bool, StoreError> {
         let version = |row: &Row<'_>| row.get(0);
-        Ok(self
+        let version = self
             .sqlite
-            .pragma_query_value(None, "data_version", version)?)
+            .pragma_query_value(None, "data_version", version)?;
+        Ok(self.version.replace(version) != Some(version))
     }
 
     /// Reads everything as of one moment.

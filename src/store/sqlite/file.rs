@@ -25,6 +25,14 @@ pub(super) struct Identity {
     number: u64,
 }
 
+/// The log beside the file and the log's index. SQLite makes them with the first connection and
+/// removes them with the last: while one is open, they stay the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Beside {
+    pub(super) log: Option<Identity>,
+    pub(super) index: Option<Identity>,
+}
+
 /// How a file is that nobody writes: it has another fingerprint after somebody did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fingerprint {
@@ -74,14 +82,23 @@ impl File {
             return Err(StoreError::Unavailable(words.to_owned()));
         }
         Ok(Fingerprint {
-            identity: Identity {
-                device: about.dev(),
-                number: about.ino(),
-            },
+            identity: Identity::of(&about),
             length: about.len(),
             modified: (about.mtime(), about.mtime_nsec()),
             log: self.log_length(),
         })
+    }
+
+    /// What lies beside it now.
+    pub(super) fn around(&self) -> Beside {
+        let identity = |ending| {
+            let about = fs::metadata(self.beside(ending)).ok()?;
+            Some(Identity::of(&about))
+        };
+        Beside {
+            log: identity("-wal"),
+            index: identity("-shm"),
+        }
     }
 
     /// The length of the write-ahead log, in bytes. Whoever has the file open for writing has one.
@@ -134,5 +151,24 @@ impl File {
     fn sync_directory(&self) -> io::Result<()> {
         let parent = self.0.parent().filter(|it| !it.as_os_str().is_empty());
         fs::File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+    }
+}
+
+impl Identity {
+    fn of(about: &fs::Metadata) -> Self {
+        Self {
+            device: about.dev(),
+            number: about.ino(),
+        }
+    }
+}
+
+impl Beside {
+    /// Whether both are there, and none is another than it was before.
+    pub(super) fn follows(self, before: Self) -> bool {
+        let follows = |now: Option<Identity>, then: Option<Identity>| {
+            now.is_some() && (then.is_none() || then == now)
+        };
+        follows(self.log, before.log) && follows(self.index, before.index)
     }
 }

@@ -13,6 +13,7 @@
 mod check;
 mod columns;
 mod connection;
+mod connections;
 mod enact;
 mod fault;
 mod feed;
@@ -35,6 +36,7 @@ use tokio::sync::{oneshot, watch};
 
 pub use check::Flaw;
 use check::flaws;
+use connections::Connections;
 use feed::changes;
 use file::File;
 use reader::{Read, Reader};
@@ -65,14 +67,15 @@ impl SqliteStore {
     pub async fn open(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
         let file = File::new(path.into());
         let changed = Arc::new(watch::Sender::new(0));
-        let (of_writer, tells) = (file.clone(), Arc::clone(&changed));
-        let open = move || Writer::open(of_writer, tells);
+        let all = Arc::new(Connections::default());
+        let (of_writer, its, tells) = (file.clone(), Arc::clone(&all), Arc::clone(&changed));
+        let open = move || Writer::open(of_writer, its, tells);
         let writer = Thread::start("store-writer", open, Writer::run).await?;
-        let of_reader = file.clone();
-        let open = move || Reader::open(of_reader);
+        let (of_reader, its) = (file.clone(), Arc::clone(&all));
+        let open = move || Reader::open(of_reader, its);
         let reader = Thread::start("store-reader", open, Reader::run).await?;
         let tells = Arc::clone(&changed);
-        let open = move || Watcher::open(file, tells);
+        let open = move || Watcher::open(file, all, tells);
         let watcher = Thread::start("store-watcher", open, Watcher::run).await?;
         Ok(Self {
             writer,

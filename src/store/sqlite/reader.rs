@@ -1,10 +1,10 @@
 //! [`Reader`]: reads beside whoever writes.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
 use rusqlite::Transaction;
 
-use super::connection::Connection;
+use super::connections::{Connections, Role};
 use super::file::File;
 use crate::store::StoreError;
 
@@ -17,13 +17,13 @@ pub(super) type Read = Box<dyn FnOnce(&mut Reader) + Send>;
 /// A connection that reads.
 pub(super) struct Reader {
     file: File,
-    connection: Option<Connection>,
+    all: Arc<Connections>,
 }
 
 impl Reader {
-    pub(super) fn open(file: File) -> Result<Self, StoreError> {
-        let connection = Some(Connection::open(&file)?);
-        Ok(Self { file, connection })
+    pub(super) fn open(file: File, all: Arc<Connections>) -> Result<Self, StoreError> {
+        drop(all.current(Role::Reader, &file)?);
+        Ok(Self { file, all })
     }
 
     /// Reads what it is given until nobody can give it anything.
@@ -35,16 +35,19 @@ impl Reader {
 
     /// Everything as of one moment, from the file that is there.
     pub(super) fn read<T>(
-        &mut self,
+        &self,
         act: impl Fn(&Transaction<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         for _ in 0..ATTEMPTS {
-            let kept = self.connection.take();
-            let kept = kept.filter(|it| it.is_current(&self.file));
-            let mut connection = kept.map_or_else(|| Connection::open(&self.file), Ok)?;
+            let mut held = self.all.current(Role::Reader, &self.file)?;
+            let Some(connection) = &mut *held else {
+                continue;
+            };
             let outcome = connection.read(&act);
             if connection.is_current(&self.file) {
-                self.connection = outcome.is_ok().then_some(connection);
+                if outcome.is_err() {
+                    *held = None;
+                }
                 return outcome;
             }
         }

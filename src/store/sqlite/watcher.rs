@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::connection::Connection;
+use super::connections::{Connections, Role};
 use super::file::File;
 use crate::store::StoreError;
 
@@ -16,55 +17,42 @@ const PERIOD: Duration = Duration::from_millis(250);
 /// A connection that writes nothing, so that every write is another's.
 pub(super) struct Watcher {
     file: File,
-    seen: Option<Seen>,
+    all: Arc<Connections>,
     changed: Arc<watch::Sender<u64>>,
 }
 
-struct Seen {
-    connection: Connection,
-    version: i64,
-}
-
 impl Watcher {
-    pub(super) fn open(file: File, changed: Arc<watch::Sender<u64>>) -> Result<Self, StoreError> {
-        let seen = Some(Seen::now(&file)?);
-        Ok(Self {
-            file,
-            seen,
-            changed,
-        })
+    pub(super) fn open(
+        file: File,
+        all: Arc<Connections>,
+        changed: Arc<watch::Sender<u64>>,
+    ) -> Result<Self, StoreError> {
+        let watcher = Self { file, all, changed };
+        watcher.look()?;
+        Ok(watcher)
     }
 
     /// Looks until nobody listens.
-    pub(super) fn run(mut self, listening: &mpsc::Receiver<Infallible>) {
+    pub(super) fn run(self, listening: &mpsc::Receiver<Infallible>) {
         while listening.recv_timeout(PERIOD) == Err(mpsc::RecvTimeoutError::Timeout) {
-            if self.look() == Sight::Changed {
+            if self.look() == Ok(Sight::Changed) {
                 self.changed.send_modify(|number| *number += 1);
             }
         }
     }
 
-    fn look(&mut self) -> Sight {
-        if let Some(seen) = &mut self.seen
-            && seen.connection.is_current(&self.file)
-            && let Ok(version) = seen.connection.data_version()
-        {
-            let earlier = std::mem::replace(&mut seen.version, version);
-            return if version == earlier {
-                Sight::Same
-            } else {
-                Sight::Changed
-            };
+    /// What happened while it couldn't look, nobody knows: a new connection has seen a change.
+    fn look(&self) -> Result<Sight, StoreError> {
+        let mut held = self.all.current(Role::Watcher, &self.file)?;
+        let news = held.as_mut().map(Connection::has_news).transpose();
+        if news.is_err() {
+            *held = None;
         }
-        self.seen = None;
-        // What happened while it couldn't look, nobody knows.
-        match Seen::now(&self.file) {
-            Ok(seen) => {
-                self.seen = Some(seen);
-                Sight::Changed
-            }
-            Err(_) => Sight::Same,
-        }
+        Ok(if news? == Some(false) {
+            Sight::Same
+        } else {
+            Sight::Changed
+        })
     }
 }
 
@@ -73,15 +61,4 @@ impl Watcher {
 enum Sight {
     Same,
     Changed,
-}
-
-impl Seen {
-    fn now(file: &File) -> Result<Self, StoreError> {
-        let connection = Connection::open(file)?;
-        let version = connection.data_version()?;
-        Ok(Self {
-            connection,
-            version,
-        })
-    }
 }

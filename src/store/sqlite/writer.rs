@@ -5,7 +5,7 @@ use std::sync::{Arc, mpsc};
 use rusqlite::Transaction;
 use tokio::sync::{oneshot, watch};
 
-use super::connection::Connection;
+use super::connections::{Connections, Role};
 use super::enact::{Outcome, enact, note};
 use super::file::File;
 use crate::store::{Author, Change, KeyUse, Revision, StoreError};
@@ -34,21 +34,20 @@ pub(super) struct Request {
 /// The one connection of this process that writes.
 pub(super) struct Writer {
     file: File,
-    /// None after an error: what the system still holds of a failed write is not to be trusted.
-    connection: Option<Connection>,
+    all: Arc<Connections>,
     changed: Arc<watch::Sender<u64>>,
 }
 
 impl Writer {
     /// Opens the file; makes it if there is none.
-    pub(super) fn open(file: File, changed: Arc<watch::Sender<u64>>) -> Result<Self, StoreError> {
+    pub(super) fn open(
+        file: File,
+        all: Arc<Connections>,
+        changed: Arc<watch::Sender<u64>>,
+    ) -> Result<Self, StoreError> {
         file.create_if_missing()?;
-        let connection = Some(Connection::open(&file)?);
-        Ok(Self {
-            file,
-            connection,
-            changed,
-        })
+        drop(all.current(Role::Writer, &file)?);
+        Ok(Self { file, all, changed })
     }
 
     /// Writes what it is given until nobody can give it anything.
@@ -100,28 +99,27 @@ impl Writer {
         &mut self,
         act: impl FnOnce(&mut Transaction<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let mut connection = self.usable()?;
-        let outcome = connection.write(act);
-        match outcome {
-            Ok(done) => {
-                self.connection = Some(connection);
-                Ok(done)
-            }
-            Err(StoreError::Unavailable(_)) if self.file.lacks_room() => Err(StoreError::Full),
-            Err(error) => Err(error),
+        let mut held = self.all.current(Role::Writer, &self.file)?;
+        // What can't write now may be able to later: each time it is tried anew.
+        if held.take_if(|it| !it.is_writable()).is_some() {
+            drop(held);
+            held = self.all.current(Role::Writer, &self.file)?;
         }
-    }
-
-    /// The connection, if it is still one that can write to the file that is there; or else a new
-    /// one.
-    fn usable(&mut self) -> Result<Connection, StoreError> {
-        let kept = self.connection.take();
-        let kept = kept.filter(|it| it.is_writable() && it.is_current(&self.file));
-        let connection = kept.map_or_else(|| Connection::open(&self.file), Ok)?;
-        if connection.is_writable() {
-            Ok(connection)
-        } else {
-            Err(StoreError::ReadOnly)
+        let Some(connection) = held.as_mut().filter(|it| it.is_writable()) else {
+            return Err(StoreError::ReadOnly);
+        };
+        let outcome = connection.write(act);
+        if outcome.is_ok() && !connection.is_current(&self.file) {
+            let words = "its files were taken away while it was written";
+            return Err(StoreError::Unavailable(words.to_owned()));
+        }
+        if outcome.is_err() {
+            // What the system still holds of a failed write is not to be trusted.
+            *held = None;
+        }
+        match outcome {
+            Err(StoreError::Unavailable(_)) if self.file.lacks_room() => Err(StoreError::Full),
+            outcome => outcome,
         }
     }
 }
