@@ -318,3 +318,37 @@ async fn when_the_log_is_deleted_commands_and_the_sidecar_still_use_one_store() 
     assert_eq!(exported.matches("\"kind\":\"user\"").count(), 5);
     sidecar.done(&["store", "check"], "").await;
 }
+
+#[tokio::test]
+async fn a_store_that_cannot_be_written_is_complained_of_once() {
+    let backend = Backend::start().await;
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("users.db");
+    let store = format!("[accounts]\nstore = {file:?}\n");
+    let setup = Setup::before(&backend).accounts().block("accounts", &store);
+    let mut first = setup.clone().start().await;
+    first.until_logins_are_possible("/_doorward").await;
+    first.signal("TERM").await;
+    assert_eq!(first.ended().await, 0);
+    let database = rusqlite::Connection::open(&file).unwrap();
+    let spoil = "DELETE FROM signing_key; CREATE TRIGGER full BEFORE INSERT ON audit
+                 BEGIN SELECT RAISE(ABORT, 'not today'); END;";
+    database.execute_batch(spoil).unwrap();
+    let sidecar = setup.start().await;
+    let errors = |words: &str| {
+        let log = sidecar.log();
+        log.lines().filter(|line| line.contains("ERROR") && line.contains(words)).count()
+    };
+    eventually("it complains", async || errors("signing keys cannot be kept") == 1).await;
+    let new = json!({ "username": "alice", "password": PASSWORD });
+    let create =
+        async || sidecar.accounts("POST", "/users/").key("admin").json(&new).status().await;
+    for _ in 0..10 {
+        assert_eq!(create().await, 503);
+    }
+    assert_eq!(errors("did not do what it was asked"), 1);
+    assert_eq!(errors("signing keys cannot be kept"), 1);
+    database.execute_batch("DROP TRIGGER full").unwrap();
+    assert_eq!(create().await, 200);
+    sidecar.until_logins_are_possible("/_doorward").await;
+}

@@ -1,6 +1,7 @@
 //! [`Ledger`]: changes of the store, and when they are in force.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -23,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Ledger {
     store: StoreHandle,
     in_force: watch::Receiver<Revision>,
+    /// Whether the last change failed, and was complained of.
+    is_failing: Arc<AtomicBool>,
 }
 
 /// Who asks for a change, and what that one may do.
@@ -94,8 +97,12 @@ fn name(identity: &Identity) -> String {
 impl Ledger {
     /// Of this store, whose changes are in force when the other end says so.
     #[must_use]
-    pub const fn new(store: StoreHandle, in_force: watch::Receiver<Revision>) -> Self {
-        Self { store, in_force }
+    pub fn new(store: StoreHandle, in_force: watch::Receiver<Revision>) -> Self {
+        Self {
+            store,
+            in_force,
+            is_failing: Arc::default(),
+        }
     }
 
     /// Makes a change, and waits until every worker goes by it.
@@ -143,7 +150,9 @@ impl Ledger {
     }
 
     async fn apply(&self, change: Change, by: Author) -> Result<(), Fault> {
-        let revision = self.store()?.apply(change, by).await?;
+        let applied = self.store()?.apply(change, by).await;
+        self.tell(&applied);
+        let revision = applied?;
         let mut in_force = self.in_force.clone();
         let published = in_force.wait_for(|published| *published >= revision);
         if timeout(PATIENCE, published).await.is_err() {
@@ -153,13 +162,31 @@ impl Ledger {
     }
 }
 
+impl Ledger {
+    /// Says once that changes fail, and once that they don't any more.
+    fn tell(&self, applied: &Result<Revision, StoreError>) {
+        match applied {
+            Err(StoreError::Refused(_)) => {}
+            Err(error) => {
+                if !self.is_failing.swap(true, Ordering::Relaxed) {
+                    tracing::error!(%error, "the store did not do what it was asked");
+                }
+            }
+            Ok(_) => {
+                if self.is_failing.swap(false, Ordering::Relaxed) {
+                    tracing::info!("the store does what it is asked again");
+                }
+            }
+        }
+    }
+}
+
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Refused(refusal) => Self::Refused(refusal),
             StoreError::Full => Self::StoreFull,
             StoreError::ReadOnly | StoreError::TooNew { .. } | StoreError::Unavailable(_) => {
-                tracing::error!(%error, "the store did not do what it was asked");
                 Self::StoreGone
             }
         }

@@ -19,7 +19,7 @@ use crate::store::Change;
 /// How often it is seen whether a key's time is over.
 const PERIOD: Duration = Duration::from_mins(1);
 
-/// The same while the store can't be read or written.
+/// The same while the store was not read, and at first when it can't be written.
 const IMPATIENCE: Duration = Duration::from_millis(100);
 
 /// What is over for so long is forgotten: clocks differ.
@@ -27,23 +27,29 @@ const GRACE: Duration = Duration::from_hours(1);
 
 /// Keeps a signing key for each purpose, for ever.
 pub(super) async fn keep(desk: Arc<Desk>) {
-    let mut has_complained = false;
+    let mut patience = None;
     loop {
         let pause = match look_after(&desk).await {
             Ok(()) => {
-                has_complained = false;
+                patience = None;
                 PERIOD
             }
+            // The store was not read yet: that is not to be complained of here.
+            Err(_) if desk.directory().is_err() => IMPATIENCE,
             Err(error) => {
-                let is_new = !std::mem::replace(&mut has_complained, true);
-                if is_new && desk.directory().is_ok() {
-                    tracing::error!(%error, "there is no key to sign tokens with");
+                if patience.is_none() {
+                    tracing::error!(%error, "signing keys cannot be kept");
                 }
-                IMPATIENCE
+                *patience.insert(longer(patience))
             }
         };
         sleep(pause).await;
     }
+}
+
+/// How long to wait after another failure.
+fn longer(last: Option<Duration>) -> Duration {
+    last.map_or(IMPATIENCE, |last| (last * 2).min(PERIOD))
 }
 
 async fn look_after(desk: &Desk) -> Result<(), Fault> {
@@ -129,4 +135,21 @@ fn secret(algorithm: SigningAlgorithm) -> Result<Secret, Unspecified> {
             Secret::new(bytes)
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_followed_by_longer_pauses_up_to_the_usual_one() {
+        let mut pauses = vec![longer(None)];
+        while pauses.last() != Some(&PERIOD) {
+            let last = *pauses.last().unwrap();
+            pauses.push(longer(Some(last)));
+            assert!(pauses.last() > Some(&last));
+        }
+        assert_eq!((pauses[0], pauses.len()), (IMPATIENCE, 11));
+        assert_eq!(longer(Some(PERIOD)), PERIOD);
+    }
 }
