@@ -47,7 +47,7 @@ use load::Loader;
 use publish::{attempt, warnings};
 use source::{followed, read_first, text};
 
-pub use exposure::exposed;
+pub use exposure::{exposed, exposed_store};
 pub use follow::{News, Opener};
 pub use source::{Source, StartError, watched};
 

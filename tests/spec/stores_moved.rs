@@ -352,3 +352,17 @@ async fn a_store_that_cannot_be_written_is_complained_of_once() {
     assert_eq!(create().await, 200);
     sidecar.until_logins_are_possible("/_doorward").await;
 }
+
+#[tokio::test]
+async fn who_checks_is_told_of_a_store_that_others_may_read() {
+    let backend = Backend::start().await;
+    let sidecar = sidecar(&backend).await;
+    let words = "others than its owner may read users.db";
+    for (mode, is_told) in [(0o600, false), (0o640, true)] {
+        fs::set_permissions(sidecar.path("users.db"), fs::Permissions::from_mode(mode)).unwrap();
+        for command in [&["check"][..], &["store", "check"]] {
+            let said = sidecar.done(command, "").await;
+            assert_eq!(said.contains(words), is_told, "{said}");
+        }
+    }
+}

@@ -3,10 +3,13 @@
 use serde::Serialize;
 
 use super::OpenStore;
-use crate::cli::{
-    Exit,
-    configuration::ConfigArgument,
-    output::{self, Format},
+use crate::{
+    cli::{
+        Exit,
+        configuration::ConfigArgument,
+        output::{self, Format},
+    },
+    control::exposed_store,
 };
 
 /// Looks whether everything in the store fits together: the file itself, its rows, and what the
@@ -28,16 +31,29 @@ pub(super) struct Check {
 struct Checked {
     /// What no change could have left so.
     flaws: Vec<String>,
+    /// What is no flaw, and should be otherwise.
+    warnings: Vec<String>,
 }
 
 impl Check {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
-        let store = OpenStore::existing(&self.config.read_sound()?.config)?;
-        let flaws = store.flaws()?.iter().map(ToString::to_string).collect();
-        let checked = Checked { flaws };
-        output::print(self.format, &checked, || match &checked.flaws[..] {
-            [] => "the store is whole".to_owned(),
-            flaws => flaws.join("\n"),
+        let config = self.config.read_sound()?.config;
+        let store = OpenStore::existing(&config)?;
+        let checked = Checked {
+            flaws: store.flaws()?.iter().map(ToString::to_string).collect(),
+            warnings: exposed_store(&config)
+                .map(|found| found.message)
+                .into_iter()
+                .collect(),
+        };
+        output::print(self.format, &checked, || {
+            let found = match &checked.flaws[..] {
+                [] => "the store is whole".to_owned(),
+                flaws => flaws.join("\n"),
+            };
+            let warnings = checked.warnings.iter().map(|it| format!("warning: {it}"));
+            let lines: Vec<String> = warnings.chain([found]).collect();
+            lines.join("\n")
         })?;
         Ok(if checked.flaws.is_empty() {
             Exit::Done
