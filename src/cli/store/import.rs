@@ -71,7 +71,7 @@ impl Import {
         let store = OpenStore::of(&usable.config)?;
         let form = Form::of(&text);
         let found = match form {
-            Form::Ours => parse(&text),
+            Form::Ours => parse(&text, now),
             Form::Cat => parse_cat(&text, now),
         };
         let existing = if self.skip_existing {

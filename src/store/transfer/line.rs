@@ -1,5 +1,7 @@
 //! [`Line`]: one thing of a store as it is written, and how it is read by the parsers of its parts.
 
+use std::time::Duration;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
@@ -12,6 +14,9 @@ use crate::auth::{
 use crate::clock::Timestamp;
 use crate::secret::Secret;
 use crate::store::Change;
+
+/// How far ahead another machine's clock may have been.
+const CLOCKS_DIFFER: Duration = Duration::from_hours(24);
 
 /// A line. Times are milliseconds since 1970, in UTC.
 #[derive(Serialize, Deserialize)]
@@ -74,8 +79,9 @@ impl Line {
     /// The form of these lines.
     pub(super) const FORMAT: u32 = 1;
 
-    /// What has to be done to have it; none for the first and the last line.
-    pub(super) fn change(self) -> Result<Option<Change>, String> {
+    /// What has to be done to have it; none for the first and the last line. What has happened did
+    /// so until now.
+    pub(super) fn change(self, now: Timestamp) -> Result<Option<Change>, String> {
         Ok(Some(match self {
             Self::DoorwardStore { .. } | Self::End {} => return Ok(None),
             Self::User {
@@ -92,8 +98,8 @@ impl Line {
                 password: PasswordHash::new(hash),
                 permissions: grants(&permissions)?,
                 status: read("status", Status::parse(&status))?,
-                tokens_end: Timestamp::from_millis(tokens_end),
-                created: Timestamp::from_millis(created),
+                tokens_end: past("tokens_end", tokens_end, now)?,
+                created: past("created", created, now)?,
             }),
             Self::Key {
                 name,
@@ -111,7 +117,7 @@ impl Line {
                 owner: owner.read()?,
                 permissions: grants(&permissions)?,
                 transports: read("transports", Transports::parse(&transports))?,
-                created: Timestamp::from_millis(created),
+                created: past("created", created, now)?,
                 expires: expires.map(Timestamp::from_millis),
             }),
             Self::Revocation { token, until } => Change::RevokeToken(Revocation {
@@ -119,7 +125,7 @@ impl Line {
                 until: Timestamp::from_millis(until),
             }),
             Self::TokensEnd { issued_until } => Change::RevokeAllTokens {
-                issued_until: Timestamp::from_millis(issued_until),
+                issued_until: past("issued_until", issued_until, now)?,
             },
             Self::SigningKey {
                 kid,
@@ -134,7 +140,7 @@ impl Line {
                     purpose: said(Purpose::parse(&purpose))?,
                     algorithm: read("algorithm", SigningAlgorithm::parse(&algorithm))?,
                     secret: Secret::new(read("secret", STANDARD.decode(secret).ok())?),
-                    created: Timestamp::from_millis(created),
+                    created: past("created", created, now)?,
                     retires: retires.map(Timestamp::from_millis),
                 })?,
                 // Each says itself when it does.
@@ -204,6 +210,9 @@ impl Owner {
         Ok(match self {
             Self::Account(id) => KeyOwner::Account(read("owner", AccountId::parse(&id))?),
             Self::Bound(user) => KeyOwner::Bound(said(UserId::parse(&user))?),
+            Self::Acting(globs) if globs.is_empty() => {
+                return Err("the key acts for nobody: its `owner` names none".to_owned());
+            }
             Self::Acting(globs) => {
                 let globs = globs.iter().map(|glob| said(UserGlob::parse(glob)));
                 KeyOwner::Acting(globs.collect::<Result<_, _>>()?)
@@ -215,6 +224,18 @@ impl Owner {
 /// The value, or which field holds none. What stands there instead may be a secret.
 fn read<T>(field: &str, value: Option<T>) -> Result<T, String> {
     value.ok_or_else(|| format!("`{field}` is not what it should be"))
+}
+
+/// A time at which something was. By one that is far ahead of all clocks no token would ever count.
+fn past(field: &str, millis: i64, now: Timestamp) -> Result<Timestamp, String> {
+    let time = Timestamp::from_millis(millis);
+    if millis < 0 {
+        Err(format!("`{field}` is before 1970"))
+    } else if time > now.after(CLOCKS_DIFFER) {
+        Err(format!("`{field}` is in the future"))
+    } else {
+        Ok(time)
+    }
 }
 
 fn said<T, E: std::error::Error>(value: Result<T, E>) -> Result<T, String> {

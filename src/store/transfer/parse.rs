@@ -1,17 +1,18 @@
 //! [`parse`]: lines, as [`export`](super::export()) writes them.
 
 use super::{Fault, Found, Place, line::Line};
+use crate::clock::Timestamp;
 
 /// Everything that the lines hold, or everything that is wrong with them.
 ///
 /// # Errors
 /// With a fault for each line that is not understood, and when the first or the last is missing.
-pub fn parse(text: &str) -> Result<Vec<Found>, Vec<Fault>> {
+pub fn parse(text: &str, now: Timestamp) -> Result<Vec<Found>, Vec<Fault>> {
     let (mut found, mut faults) = (Vec::new(), Vec::new());
     let mut expected = Expected::Header;
     for (number, line) in (1..).zip(text.lines()) {
         let place = Place::Line(number);
-        match one(line).and_then(|line| Ok((expected.next(&line)?, line.change()?))) {
+        match one(line).and_then(|line| Ok((expected.next(&line)?, line.change(now)?))) {
             Ok((next, change)) => {
                 expected = next;
                 found.extend(change.map(|change| Found { place, change }));
@@ -80,6 +81,13 @@ fn reason(error: &serde_json::Error) -> String {
             .map_or("", |(_, wanted)| wanted);
         return format!("a value is of another kind than it should be: {wanted}");
     }
-    // Names are the writer's: they shall not steer a terminal.
-    said.chars().filter(|char| !char.is_control()).collect()
+    said.chars().map(shown).collect()
+}
+
+/// Names are the writer's: they shall neither steer a terminal nor mislead who reads them.
+fn shown(char: char) -> String {
+    match char {
+        ' '..='~' => char.to_string(),
+        _ => char.escape_debug().to_string(),
+    }
 }
