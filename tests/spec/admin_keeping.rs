@@ -214,7 +214,11 @@ async fn a_key_that_has_ended_keeps_no_name_from_users_and_comes_back_for_none()
     assert_eq!(sidecar.get("/").bearer(own["key"].as_str().unwrap()).status().await, 200);
     assert_eq!(ask(&sidecar, "POST", "/keys/site/rotate", json!({})).await.0, 409);
     let rotated = sidecar.command(&["key", "rotate", "site"], "").await;
-    assert_eq!((rotated.code, rotated.text.contains("the key has ended")), (1, true), "{rotated:?}");
+    assert_eq!(
+        (rotated.code, rotated.text.contains("the key has ended")),
+        (1, true),
+        "{rotated:?}"
+    );
 }
 
 #[tokio::test]
