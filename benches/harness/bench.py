@@ -105,7 +105,7 @@ class Bench:
             text = (ROOT / "benches/peers" / proxy.template).read_text()
             pathlib.Path(self.words["config"]).write_text(self.fill(text))
         if proxy.name == "doorward" and self.options.accounts and not (self.directory / "accounts.db").exists():
-            create = [self.words["doorward"], "user", "create", "alice", "--config", self.words["config"], "--password-stdin"]
+            create = [self.words["doorward"], "user", "create", "anna", "--config", self.words["config"], "--password-stdin"]
             run([*create, "--permission", "STATUS:READ", "--permission", "CONVERSATION:WRITE"], input=PASSWORD)
         command = [self.fill(word) for word in proxy.command]
         proxy.process = self.spawn(command, str(self.proxy_core), self.directory / f"{proxy.name}.err")
@@ -118,10 +118,10 @@ class Bench:
         return text
 
     def log_in(self):
-        """Gets a token of the user alice."""
+        """Gets a token of the user anna."""
         proxy = next(proxy for proxy in self.proxies if proxy.name == "doorward")
         prefix = "" if self.options.profile == "cheshire-cat-1" else "/_doorward"
-        form = urllib.parse.urlencode({"username": "alice", "password": PASSWORD}).encode()
+        form = urllib.parse.urlencode({"username": "anna", "password": PASSWORD}).encode()
         trust = ssl.create_default_context(cafile=self.directory / "ca.pem")
         request = urllib.request.Request(f"https://localhost:{proxy.port}{prefix}/auth/token", form)
         with urllib.request.urlopen(request, context=trust, timeout=10) as answer:
@@ -159,7 +159,7 @@ class Bench:
         """The proxy must do its work before it is measured."""
         proxy = next(proxy for proxy in PROXIES if proxy.name == scenario.proxy)
         status, body = self.get(proxy.port, self.credentials[scenario.credential])
-        user = {"none": "-", "jwts": "user-0"}.get(scenario.credential, "alice")
+        user = {"none": "-", "jwts": "user-0", "own": "anna"}.get(scenario.credential, "alice")
         if status != 200 or json.loads(body)["user_id"] != user:
             fail(f"{scenario.name}: expected 200 and user {user}, got {status}: {body[:300]}")
         if scenario.credential != "none" and self.get(proxy.port, "wrong")[0] not in (401, 403):
