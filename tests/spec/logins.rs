@@ -78,7 +78,9 @@ async fn what_is_no_login_is_refused_before_anything_is_hashed() {
         assert_eq!(answer.status, status, "{}", answer.text());
         assert!(!answer.text().contains("s3cr3t") && !answer.text().contains("correct"));
     }
-    assert_eq!(sidecar.accounts("GET", "/auth/token").status().await, 405);
+    let answer = sidecar.accounts("GET", "/auth/token").send().await;
+    assert_eq!((answer.status, answer.header("allow")), (405, Some("POST")));
+    assert_eq!(answer.json(), json!({ "detail": "Method Not Allowed" }));
     assert!(backend.seen().is_empty());
 }
 

@@ -84,6 +84,22 @@ pub struct Refused {
     detail: Detail,
 }
 
+/// What a method is answered with that a path does not have.
+#[derive(Serialize)]
+struct NoSuchMethod {
+    detail: &'static str,
+}
+
+/// No such method there.
+pub(super) async fn method_not_allowed() -> Response {
+    let detail = "Method Not Allowed";
+    (
+        StatusCode::METHOD_NOT_ALLOWED,
+        Json(NoSuchMethod { detail }),
+    )
+        .into_response()
+}
+
 #[derive(Serialize, ToSchema)]
 struct Detail {
     /// In a few words.

@@ -63,6 +63,7 @@ const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
 pub async fn serve(desk: Arc<Desk>, mut calls: mpsc::Receiver<Call>) {
     tokio::spawn(signing_keys::keep(Arc::clone(&desk)));
     let (router, _) = api().split_for_parts();
+    let router = router.method_not_allowed_fallback(answer::method_not_allowed);
     let router: Router = router.with_state(Arc::clone(&desk));
     let places = Arc::new(Semaphore::new(AT_ONCE));
     while let Some(call) = calls.recv().await {
