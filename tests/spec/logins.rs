@@ -96,6 +96,17 @@ async fn bytes_of_a_password_behind_the_seventy_second_count() {
 }
 
 #[tokio::test]
+async fn whoever_logs_in_with_the_first_start_waits_for_keys_to_sign_with() {
+    let backend = Backend::start().await;
+    let sidecar = Setup::before(&backend).accounts().start().await;
+    let keys = sidecar.get("/_doorward/.well-known/jwks.json").send().await;
+    assert_eq!(keys.status, 200, "{}", keys.text());
+    assert_eq!(keys.json()["keys"].as_array().unwrap().len(), 2);
+    sidecar.user("alice", &json!({})).await;
+    assert_eq!(sidecar.log_in("alice", PASSWORD).status().await, 200);
+}
+
+#[tokio::test]
 async fn failures_slow_down_who_fails_and_nobody_elsewhere() {
     let backend = Backend::start().await;
     let setup = Setup::before(&backend).accounts();

@@ -61,6 +61,7 @@ const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
 
 /// Answers requests until nobody can ask any more.
 pub async fn serve(desk: Arc<Desk>, mut calls: mpsc::Receiver<Call>) {
+    signing_keys::begin(&desk).await;
     tokio::spawn(signing_keys::keep(Arc::clone(&desk)));
     let (router, _) = api().split_for_parts();
     let router = router.method_not_allowed_fallback(answer::method_not_allowed);

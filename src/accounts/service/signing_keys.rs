@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rand;
 use aws_lc_rs::signature::Ed25519KeyPair;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::Fault;
 use super::desk::Desk;
@@ -24,6 +24,25 @@ const IMPATIENCE: Duration = Duration::from_millis(100);
 
 /// What is over for so long is forgotten: clocks differ.
 const GRACE: Duration = Duration::from_hours(1);
+
+/// How long whoever logs in with the start waits for the store to be read.
+const FIRST_READ: Duration = Duration::from_secs(1);
+
+/// The same for the first keys to be made.
+const FIRST_KEYS: Duration = Duration::from_secs(5);
+
+/// Makes the first ones, if the store is there, so that a login that comes with the start is signed.
+pub(super) async fn begin(desk: &Desk) {
+    let read = async {
+        while desk.directory().is_err() {
+            sleep(IMPATIENCE / 10).await;
+        }
+    };
+    if timeout(FIRST_READ, read).await.is_ok() {
+        // Who keeps them tries again, and complains.
+        let _ = timeout(FIRST_KEYS, look_after(desk)).await;
+    }
+}
 
 /// Keeps a signing key for each purpose, for ever.
 pub(super) async fn keep(desk: Arc<Desk>) {
